@@ -1,0 +1,60 @@
+# Every target is one command of the project; `make help` lists them.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run up down clean psql test lint bench lock
+
+help: ## list all targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+$(VENV)/.installed: requirements.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "Sluice needs Python 3.11, 3.12 or 3.13: run make PYTHON=python3.12 …"; exit 1; }
+	@echo "Installing the locked requirements into $(VENV) (a few minutes the first time) …"
+	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
+	@$(PIP) -r requirements.txt
+	@touch "$@"
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@$(PIP) -r requirements-dev.txt
+	@touch "$@"
+
+install: $(VENV)/.installed ## make .venv and install the locked requirements
+install-dev: $(VENV)/.installed-dev ## the same, and what tests and lint need
+
+run: install ## do the main job once: collect, gate, balance, publish, summary
+	@"$(BIN)/python" -m include.local run
+
+up: install ## start Airflow, Postgres and the sample shop, and leave them running
+	@"$(BIN)/python" -m include.local up
+
+down: install ## stop what `make up` started
+	@"$(BIN)/python" -m include.local down
+
+clean: ## stop everything and remove .local/ (databases, logs, passwords)
+	@if test -x "$(BIN)/python"; then "$(BIN)/python" -m include.local clean; else rm -rf .local; fi
+
+psql: install ## open the warehouse in psql
+	@"$(BIN)/python" -m include.local psql
+
+test: install-dev ## run every test
+	@"$(BIN)/python" -m pytest -n 2 --dist loadfile
+
+lint: install-dev ## formatting, lint, types, import contracts
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/mypy"
+	@"$(BIN)/lint-imports" --no-logo
+
+bench: install-dev ## run benchmarks/, or one: make bench NAME=line
+	@"$(BIN)/python" -m benchmarks $(NAME)
+
+lock: install-dev ## resolve requirements*.in into the locks
+	@"$(BIN)/uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command "make lock" requirements.in -o requirements.txt
+	@"$(BIN)/uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt

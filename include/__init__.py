@@ -1,0 +1,1 @@
+"""Sluice: collect, land, build, validate, gate, label, split, balance, augment, audit, publish."""

@@ -1,0 +1,1 @@
+"""The words every other package speaks: errors, references, batches, seeds. No third party but pydantic."""

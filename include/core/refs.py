@@ -1,0 +1,91 @@
+"""The references that one step hands to the next: names and numbers, never rows."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Ref(BaseModel):
+    """A frozen value that travels through XCom as plain JSON (`model_dump(mode="json")`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BatchRef(Ref):
+    """A landed batch: what was read from `source`, up to `position`.
+
+    `batch` is unique in the warehouse and `seq_to` is the last change's sequence number within the
+    source: state as of this batch is every interval that holds `seq_to`.
+    """
+
+    source: str
+    batch: int
+    position: str
+    seq_to: int
+    changes: dict[str, int] = Field(default_factory=dict)
+    rejected: int = 0
+
+
+class Candidate(Ref):
+    """A dataset's rows in `staging`, built as of the pinned batches."""
+
+    dataset: str
+    run: str
+    table: str
+    batches: dict[str, int]
+    rows: int
+    sql_hash: str
+
+
+class Outcome(Ref):
+    """What one expectation said. `unexpected` counts rows; None for table-level expectations."""
+
+    rule: str
+    type: str
+    column: str | None
+    severity: str
+    row_level: bool
+    success: bool
+    exception: str | None = None
+    unexpected: int | None = None
+    observed: str | None = None
+
+
+class GateDecision(Ref):
+    """The verdict on a candidate: `decision` is `publish` or `reject`, `reasons` say why in words."""
+
+    decision: str
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Gated(Ref):
+    """What the gate let through: a staging table with `_id` and `_split`, and where the evidence lies."""
+
+    candidate: Candidate
+    table: str
+    passed: int
+    quarantined: int
+    reasons: dict[str, int]
+    decision: GateDecision
+    suite_hash: str
+    report: str
+
+
+class Augmented(Ref):
+    """A staging table in the shape of a version: real rows and made rows, told apart by `_origin`."""
+
+    gated: Gated
+    table: str
+    method: str
+    made: int
+    removed: int
+
+
+class VersionRef(Ref):
+    """A published version; `new` is False when these bytes had been published before."""
+
+    dataset: str
+    version: int
+    table: str
+    fingerprint: str
+    rows: int
+    new: bool

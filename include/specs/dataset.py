@@ -1,0 +1,107 @@
+"""Declarations of what is curated: a dataset's columns by role, its gate, split, balance and augmentation."""
+
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from include.specs.base import Name, Spec
+
+
+class GatePolicy(Spec):
+    """When a candidate is kept out: more than this share of its rows rejected (0 to 1)."""
+
+    max_rejected: float = Field(default=0.05, ge=0, le=1)
+
+
+class Split(Spec):
+    """Shares of the groups that go to each split; they sum to 1 and a group never moves."""
+
+    train: float = Field(default=0.7, gt=0, lt=1)
+    validation: float = Field(default=0.15, ge=0, lt=1)
+    test: float = Field(default=0.15, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"split shares must sum to 1, they sum to {total:g}")
+        return self
+
+
+class Balance(Spec):
+    """How the train split is balanced: `method` is a key of `include.augment.registry`.
+
+    `ratio` is rows of every smaller class to rows of the largest after balancing. `impute` fills
+    missing numeric features before neighbours are sought: `median` (of train), or None to refuse them.
+    """
+
+    method: str
+    ratio: float = Field(default=1.0, gt=0, le=1)
+    neighbours: int = Field(default=5, ge=1)
+    impute: str | None = None
+
+
+class Augment(Spec):
+    """How images of the train split are multiplied: `recipe` is a key of `include.augment.registry`.
+
+    Every class is brought to `ratio` of the largest one's count; `shards` tasks share the work and
+    never change the result.
+    """
+
+    recipe: str
+    ratio: float = Field(default=1.0, gt=0, le=1)
+    shards: int = Field(default=2, ge=1, le=64)
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Dataset(Spec):
+    """One training table: `catalog/sql/<name>.sql` builds it, the suite of the same name judges it.
+
+    Every column of the SQL has one role. `key` identifies a row, `group` keeps related rows in one
+    split (the key, if left out), `time` is when the row was true. An `image` column holds a path
+    inside the object storage.
+    """
+
+    name: Name
+    sources: tuple[Name, ...] = Field(min_length=1)
+    key: str
+    label: str
+    group: str | None = None
+    time: str | None = None
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    image: str | None = None
+    passthrough: tuple[str, ...] = ()
+    gate: GatePolicy = GatePolicy()
+    split: Split = Split()
+    balance: Balance | None = None
+    augment: Augment | None = None
+    seed: int = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All declared columns, each once, key first."""
+        named = [self.key, self.group, self.time, *self.numeric, *self.categorical, *self.text]
+        named += [self.image, *self.passthrough, self.label]
+        return tuple(dict.fromkeys(c for c in named if c is not None))
+
+    @property
+    def group_column(self) -> str:
+        return self.group or self.key
+
+    @model_validator(mode="after")
+    def _roles_fit(self) -> Self:
+        roles = [self.key, self.time, *self.numeric, *self.categorical, *self.text, self.image]
+        named = [c for c in [*roles, *self.passthrough, self.label] if c is not None]
+        twice = sorted({c for c in named if named.count(c) > 1})
+        if twice:
+            raise ValueError(f"a column has one role, these have two: {', '.join(twice)}")
+        reserved = sorted(c for c in self.columns if c.startswith("_"))
+        if reserved:
+            raise ValueError(f"names that begin with _ are Sluice's own: {', '.join(reserved)}")
+        if self.balance and self.augment:
+            raise ValueError("declare balance (tables) or augment (images), not both")
+        if self.augment and not self.image:
+            raise ValueError("augment needs an image column")
+        return self

@@ -1,0 +1,1 @@
+"""The warehouse in Postgres: connection, landing, as-of reading, bulk transfer, quarantine, versions."""

@@ -1,0 +1,75 @@
+"""Connections to the warehouse, all with the same session settings, so that text forms never vary."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from include.core.errors import FatalError, RetriableError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+# What a value looks like as text is part of fingerprints and of landed changes: pin every setting it depends on.
+SESSION = {
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "client_encoding": "UTF8",
+    "search_path": "pg_catalog",
+}
+
+
+def _options(role: str | None) -> str:
+    settings = SESSION | ({"role": role} if role else {})
+    return " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
+
+
+def connect(url: str, *, role: str | None = None, application: str = "sluice", **options: Any) -> Connection:
+    """A psycopg2 connection to `url` (postgresql://user:password@host:port/database).
+
+    Raises FatalError where the server refuses us (wrong password, no such database), RetriableError
+    where it cannot be reached. Neither message ever holds the password.
+    """
+    try:
+        return psycopg2.connect(
+            url, options=_options(role), application_name=application, connect_timeout=10, **options
+        )
+    except psycopg2.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        if "authentication failed" in reason or "does not exist" in reason or "no pg_hba.conf" in reason:
+            raise FatalError(
+                f"The database refused the connection: {reason}.",
+                fix="correct user, password and database of the Airflow connection.",
+            ) from None
+        raise RetriableError(
+            f"The database cannot be reached: {reason}.",
+            fix="check host and port of the Airflow connection, and that the server runs.",
+        ) from None
+
+
+@contextmanager
+def transaction(url: str, *, role: str | None = "sluice_writer") -> Iterator[Connection]:
+    """One transaction in a connection of its own: committed at the end, rolled back on any error."""
+    connection = connect(url, role=role)
+    try:
+        with connection:
+            yield connection
+    finally:
+        connection.close()
+
+
+def engine(url: str, *, role: str | None = "sluice_writer") -> "Engine":
+    """A SQLAlchemy engine on the warehouse with the same session settings and no pool."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg2://", 1),
+        poolclass=NullPool,
+        connect_args={"options": _options(role), "application_name": "sluice", "connect_timeout": 10},
+    )

@@ -1,0 +1,57 @@
+"""The warehouse's roles: who may do what."""
+
+import psycopg2
+import pytest
+
+from include.core.errors import FatalError, RetriableError
+from include.warehouse.connection import connect, engine, transaction
+from include.warehouse.prepare import prepare
+
+
+def test_preparing_twice_changes_nothing(warehouse_admin_url):
+    prepare(warehouse_admin_url)
+    with transaction(warehouse_admin_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM sluice.batches")
+        assert cursor.fetchone() == (0,)
+
+
+def test_the_writer_works_in_landing_and_staging_but_cannot_edit_facts(warehouse_url):
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE staging.t (a int)")
+        cursor.execute(
+            "INSERT INTO sluice.batches (source, position_to, seq_from, seq_to, changes, rejected, landed_at)"
+            " VALUES ('s', 'p', 1, 1, '{}', 0, '2026-01-01Z')"
+        )
+    for statement in (
+        "UPDATE sluice.batches SET source = 'x'",
+        "TRUNCATE sluice.versions",
+        "DROP SCHEMA datasets",
+    ):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege), transaction(warehouse_url) as connection:
+            connection.cursor().execute(statement)
+
+
+def test_even_the_superuser_is_told_that_facts_do_not_change(warehouse_admin_url):
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="never change"):
+        with transaction(warehouse_admin_url, role=None) as connection:
+            connection.cursor().execute("DELETE FROM sluice.versions")
+
+
+def test_a_wrong_password_is_fatal_and_is_not_shown(warehouse_url):
+    wrong = warehouse_url.replace("a%20test%27s%20own%20password", "wrong-secret")
+    with pytest.raises(FatalError, match="refused the connection") as caught:
+        connect(wrong)
+    assert "wrong-secret" not in str(caught.value)
+
+
+def test_an_absent_server_may_be_there_later():
+    with pytest.raises(RetriableError, match="cannot be reached"):
+        connect("postgresql://nobody:nothing@127.0.0.1:1/none")
+
+
+def test_every_session_prints_values_alike(warehouse_url):
+    from sqlalchemy import text
+
+    with engine(warehouse_url).connect() as connection:
+        assert connection.execute(text("SHOW datestyle")).scalar() == "ISO, YMD"
+        assert connection.execute(text("SELECT current_user")).scalar() == "sluice_writer"
