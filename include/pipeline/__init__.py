@@ -1,0 +1,1 @@
+"""The use cases, each a plain function that reads as what it does."""

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-# A name becomes part of table, slot and DAG names, so it stays short, lower-case and plain.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+# A name becomes part of table, slot and DAG names, so it stays short, lower-case and plain; two underscores
+# in a row separate it from what follows.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z](_?[a-z0-9])*$", max_length=40)]
 
 
 class Spec(BaseModel):

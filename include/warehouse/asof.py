@@ -1,0 +1,109 @@
+"""Dataset SQL, rendered over landing tables as they stood at pinned batches."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from include.core.errors import FatalError
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Rendered SQL, the hash of its template, and the batches that it reads."""
+
+    text: str
+    template_hash: str
+    batches: dict[str, int]
+
+
+def pin(connection: Connection, sources: tuple[str, ...], as_of_batch: int | None = None) -> dict[str, int]:
+    """The newest batch of each source, or the newest up to `as_of_batch`: batch numbers are shared by all sources.
+
+    Raises FatalError if a source has none.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source, max(batch) FROM sluice.batches"
+            " WHERE source = ANY(%(sources)s) AND (%(as_of)s IS NULL OR batch <= %(as_of)s) GROUP BY source",
+            {"sources": list(sources), "as_of": as_of_batch},
+        )
+        found = dict(cursor.fetchall())
+    missing = [name for name in sources if name not in found]
+    if missing:
+        raise FatalError(
+            f"Nothing has been collected from {', '.join(missing)}"
+            + (f" up to batch {as_of_batch}." if as_of_batch else " yet."),
+            fix=f"run {', '.join(f'collect_{name}' for name in missing)} first.",
+        )
+    return {name: found[name] for name in sources}
+
+
+def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Query:
+    """The dataset SQL in `path` with every `{{ source('shop', 'payments') }}` replaced by a subselect.
+
+    The subselect holds the source's own columns, as of the source's batch in `batches`. Raises FatalError
+    for an unknown source, a table that was never landed, and faulty templates.
+    """
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    if not path.exists():
+        raise FatalError(f"The dataset's SQL {path.name} does not exist.", fix=f"write {path}.")
+    template = path.read_text()
+
+    def source(name: str, table: str) -> str:
+        if name not in batches:
+            raise FatalError(
+                f"{path.name} reads source {name!r}, which the dataset does not declare.",
+                fix=f"add {name!r} to the dataset's sources in catalog/datasets.py.",
+            )
+        return _as_of(connection, name, table, batches[name])
+
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    try:
+        text = environment.from_string(template).render(source=source)
+    except TemplateError as error:
+        raise FatalError(
+            f"{path.name} is not a valid template: {error}.", fix="only {{ source('…', '…') }} is known."
+        ) from error
+    return Query(text.strip().rstrip(";"), hashlib.sha256(template.encode()).hexdigest(), dict(batches))
+
+
+def _as_of(connection: Connection, source: str, table: str, batch: int) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq_to FROM sluice.batches WHERE source = %s AND batch = %s", (source, batch))
+        row = cursor.fetchone()
+        if row is None:
+            raise FatalError(
+                f"Source {source!r} has no batch {batch}.",
+                fix="leave as_of_batch empty for the newest, or pick one from sluice.batches.",
+            )
+        (seq,) = row
+        cursor.execute(
+            "SELECT landing_table, ARRAY(SELECT c ->> 'name'"
+            " FROM jsonb_array_elements(columns) WITH ORDINALITY AS e (c, n) ORDER BY n)"
+            " FROM sluice.landing_tables WHERE source = %s AND table_name = %s AND batch <= %s"
+            " ORDER BY batch DESC LIMIT 1",
+            (source, table, batch),
+        )
+        found = cursor.fetchone()
+    if found is None:
+        raise FatalError(
+            f"Table {table!r} of source {source!r} is not landed as of batch {batch}.",
+            fix=f"add it to the source's tables in catalog/sources.py and run collect_{source}.",
+        )
+    landing_table, columns = found
+    return (
+        sql.SQL("(SELECT {} FROM landing.{} WHERE _seq_from <= {} AND (_seq_to IS NULL OR _seq_to > {}))")
+        .format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.Identifier(landing_table),
+            sql.Literal(seq),
+            sql.Literal(seq),
+        )
+        .as_string(connection)
+    )

@@ -1,0 +1,45 @@
+"""Names of a run's tables in `staging`, and their removal."""
+
+import hashlib
+import re
+
+from psycopg2 import sql
+
+from include.warehouse.connection import transaction
+
+# Postgres cuts names at 63 bytes without an error; a cut name could be another run's table.
+LONGEST = 63
+SLUG = 24
+
+
+def slug(run: str) -> str:
+    """A run id as part of a table or file name: readable, at most 24 characters, and never shared by two runs."""
+    plain = re.sub(r"[^a-z0-9]+", "_", run.lower()).strip("_")
+    digest = hashlib.sha256(run.encode()).hexdigest()[:8]
+    return f"{plain[-(SLUG - 9) :].strip('_')}_{digest}"
+
+
+def table_name(dataset: str, run: str, part: str = "") -> str:
+    """`<dataset>__<run>` or `<dataset>__<run>__<part>`, shortened with a hash where it would be too long."""
+    name = "__".join(filter(None, (dataset, slug(run), part)))
+    if len(name) <= LONGEST:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: LONGEST - 9]}_{digest}"
+
+
+def sweep(warehouse_url: str, dataset: str) -> list[str]:
+    """Drop what is left in staging of this dataset and return the names.
+
+    A dataset has one active run at a time, so whatever an earlier, killed run of it left behind goes too.
+    """
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'staging' AND starts_with(tablename, %s)"
+            " ORDER BY tablename",
+            (f"{dataset}__",),
+        )
+        names = [name for (name,) in cursor.fetchall()]
+        for name in names:
+            cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(name)))
+    return names
