@@ -1,0 +1,39 @@
+"""What this installation curates: one entry a dataset, its SQL in sql/<name>.sql, its suite of the same name."""
+
+from include.specs import Augment, Balance, Dataset, GatePolicy
+
+DATASETS: tuple[Dataset, ...] = (
+    Dataset(
+        name="payment_fraud",
+        sources=("shop",),
+        key="payment_id",
+        group="customer_id",
+        time="paid_at",
+        numeric=(
+            "amount",
+            "hour",
+            "account_age_days",
+            "payments_last_hour",
+            "amount_to_usual",
+            "installments",
+        ),
+        categorical=("method", "device", "abroad"),
+        passthrough=("reference", "order_total", "card_holder", "customer_since"),
+        label="is_fraud",
+        gate=GatePolicy(max_rejected=0.05),
+        balance=Balance(method="smotenc", ratio=0.5, neighbours=5, impute="median"),
+        seed=7,
+    ),
+    Dataset(
+        name="digit_photos",
+        sources=("shop_site",),
+        key="photo",
+        group="product",
+        image="image",
+        passthrough=("width", "height"),
+        label="label",
+        gate=GatePolicy(max_rejected=0.1),
+        augment=Augment(recipe="digits", ratio=0.7, shards=2),
+        seed=7,
+    ),
+)

@@ -1,0 +1,20 @@
+"""What this installation collects: one entry a source, one DAG an entry."""
+
+from include.specs import PostgresSource, SiteSource, Source
+
+SOURCES: tuple[Source, ...] = (
+    PostgresSource(
+        name="shop",
+        connection="shop",
+        tables=("customers", "products", "orders", "payments", "chargebacks", "planted"),
+    ),
+    SiteSource(
+        name="shop_site",
+        connection="shop_site",
+        spider="shop_site",
+        contact="https://github.com/sluice-data/sluice",
+        delay=0.02,
+        max_pages=2_000,
+        timeout=600,
+    ),
+)
