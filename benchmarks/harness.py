@@ -1,0 +1,55 @@
+"""What every benchmark shares: alternating runs, medians, a table, and a JSON result."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def alternate(ours: Callable[[], Any], against: Callable[[], Any], rounds: int = 3) -> tuple[list[float], list[float]]:
+    """Seconds of each side, run in turn after one uncounted round: a shared machine slows both alike."""
+    ours(), against()
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for side, kept in zip((ours, against), times, strict=True):
+            begun = time.perf_counter()
+            side()
+            kept.append(time.perf_counter() - begun)
+    return times
+
+
+def report(
+    name: str, question: str, ours: list[float], against: list[float], *, goal: float, peer: str, unit: str = "s"
+) -> dict[str, Any]:
+    """Print the table, write `results/<name>.json`, and return it. `ratio` is the median of ours/against by round."""
+    ratio = statistics.median(a / b for a, b in zip(ours, against, strict=True))
+    result = {
+        "question": question,
+        "ours": statistics.median(ours),
+        "against": statistics.median(against),
+        "ratio": ratio,
+        "goal": goal,
+        "holds": ratio <= goal,
+        "unit": unit,
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+    }
+    table = Table(title=question)
+    for column in ("", "min", "median", "max"):
+        table.add_column(column, justify="left" if not column else "right")
+    for label, values in (("Sluice", ours), (peer, against)):
+        row = (min(values), statistics.median(values), max(values))
+        table.add_row(label, *(f"{value:.2f} {unit}" for value in row))
+    table.add_row("ratio", "", f"{ratio:.2f}", f"goal ≤ {goal:g}: {'holds' if result['holds'] else 'missed'}")
+    Console().print(table)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+    return result
