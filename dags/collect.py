@@ -1,0 +1,10 @@
+"""One Airflow DAG for each source of the catalog: read it from where the last run stopped, land what is new."""
+
+from airflow.sdk import DAG
+
+from include.catalog import SOURCES
+from include.orchestration import assets, defaults, tasks
+
+for source in SOURCES:
+    with DAG(**defaults.collect_dag(source)):
+        tasks.collect.override(outlets=[assets.source_asset(source.name)])(source.name)

@@ -1,0 +1,24 @@
+"""One Airflow DAG for each dataset of the catalog, run when any of its sources has something new.
+
+build → validate and gate → balance or augment → audit → publish
+"""
+
+from airflow.sdk import DAG
+
+from include.catalog import DATASETS
+from include.orchestration import assets, defaults, tasks
+
+for dataset in DATASETS:
+    name = dataset.name
+    with DAG(schedule=assets.any_source_of(dataset), **defaults.curate_dag(dataset)):
+        candidate = tasks.build(name)
+        gated = tasks.validate(name, candidate)
+        if dataset.augment:
+            shards = tasks.plan_images(name, gated)
+            pieces = tasks.augment_shard.partial(name=name, gated=gated).expand(shard=shards)
+            made = tasks.gather(name, gated, pieces)
+        else:
+            made = tasks.balance(name, gated)
+        audited = tasks.audit(name, made)
+        version = tasks.publish.override(outlets=[assets.dataset_asset(name)])(name, audited)
+        version >> tasks.sweep(name).as_teardown()

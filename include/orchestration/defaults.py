@@ -1,0 +1,95 @@
+"""What every DAG and task has unless it says otherwise: owner, tags, retries, time-outs, forms."""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Param
+
+from include.specs import Dataset, PostgresSource, Source
+
+TASK_DEFAULTS: dict[str, Any] = {
+    "owner": "sluice",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(hours=2),
+}
+
+
+def collect_dag(source: Source) -> dict[str, Any]:
+    """Arguments of @dag for a source."""
+    return {
+        "dag_id": f"collect_{source.name}",
+        "schedule": source.schedule,
+        "params": _collect_params(source),
+        "tags": ["sluice", "collect", source.kind],
+        "doc_md": _collect_doc(source),
+        **_common(),
+    }
+
+
+def curate_dag(dataset: Dataset) -> dict[str, Any]:
+    """Arguments of @dag for a dataset, but for its schedule."""
+    return {
+        "dag_id": f"curate_{dataset.name}",
+        "params": {
+            "seed": Param(
+                dataset.seed, type="integer", minimum=0, title="Seed",
+                description="All that is random is drawn from (dataset, seed, row key): another seed, another version.",
+            ),
+            "as_of_batch": Param(
+                None, type=["null", "integer"], minimum=1, title="As of batch",
+                description="Read the sources as they stood at this batch (sluice.batches). Empty: the newest.",
+            ),
+        },
+        "tags": ["sluice", "curate"],
+        "doc_md": _curate_doc(dataset),
+        **_common(),
+    }  # fmt: skip
+
+
+def _common() -> dict[str, Any]:
+    return {
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": TASK_DEFAULTS,
+        "dagrun_timeout": timedelta(hours=6),
+    }
+
+
+def _collect_params(source: Source) -> dict[str, Param]:
+    if isinstance(source, PostgresSource):
+        return {
+            "batch_changes": Param(
+                source.batch_changes, type="integer", minimum=1, title="Changes a batch",
+                description="A batch ends at the first commit after so many changes.",
+            )
+        }  # fmt: skip
+    return {
+        "max_pages": Param(
+            source.max_pages, type="integer", minimum=1, title="Pages at most",
+            description="The crawl stops after so many pages.",
+        )
+    }  # fmt: skip
+
+
+def _collect_doc(source: Source) -> str:
+    if isinstance(source, PostgresSource):
+        what = f"the tables {', '.join(f'`{t}`' for t in source.tables)}: a snapshot first, then every change"
+    else:
+        what = f"the site behind connection `{source.connection}` with the spider `{source.spider}`"
+    return (
+        f"### Collect `{source.name}`\n\nReads {what}, from the position that the last batch reached, and lands "
+        "it as history.\nData and position are one transaction: a run may be killed and repeated at any point.\n\n"
+        "A run that finds nothing new is *skipped* and starts no curation."
+    )
+
+
+def _curate_doc(dataset: Dataset) -> str:
+    made = dataset.balance.method if dataset.balance else dataset.augment.recipe if dataset.augment else "none"
+    return (
+        f"### Curate `{dataset.name}`\n\nbuild → validate → gate → split → balance / augment (`{made}`) → audit → "
+        f"publish `datasets.{dataset.name}`.\n\nA candidate that the gate rejects fails the run and leaves the "
+        "published version as it was; the failed task names the expectations and links to the report."
+    )

@@ -1,0 +1,73 @@
+"""Where things are: Airflow connections as URLs, the object storage, reports, suites, the code's commit."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from include.core.errors import FatalError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection, ObjectStoragePath
+
+PROJECT = Path(__file__).resolve().parents[2]
+SUITES = PROJECT / "great_expectations" / "expectations"
+WAREHOUSE = "warehouse"
+
+
+def database_url(connection_id: str) -> str:
+    """The libpq URL of an Airflow connection of type postgres. Raises FatalError if there is none."""
+    found = _connection(connection_id)
+    user, password = quote(found.login or "", safe=""), quote(found.password or "", safe="")
+    return f"postgresql://{user}:{password}@{found.host}:{found.port or 5432}/{quote(found.schema or '')}"
+
+
+def site_url(connection_id: str) -> str:
+    """The root URL of an Airflow connection of type http. Raises FatalError if there is none."""
+    found = _connection(connection_id)
+    scheme = found.schema or "http"
+    port = f":{found.port}" if found.port else ""
+    return f"{scheme}://{found.host}{port}/"
+
+
+def warehouse_url() -> str:
+    return database_url(WAREHOUSE)
+
+
+def storage() -> "ObjectStoragePath":
+    """The root of the object storage: SLUICE_STORAGE, such as s3://aws_default@bucket/sluice."""
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(os.environ.get("SLUICE_STORAGE") or (PROJECT / ".local" / "storage").as_uri())
+
+
+def reports() -> Path:
+    """The folder of the validation reports: SLUICE_REPORTS, shared by workers and API server."""
+    return Path(os.environ.get("SLUICE_REPORTS") or PROJECT / ".local" / "reports")
+
+
+def code_commit() -> str:
+    """The commit that runs: SLUICE_COMMIT (set in images, which have no repository), else git's HEAD."""
+    if stated := os.environ.get("SLUICE_COMMIT"):
+        return stated
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def _connection(connection_id: str) -> "Connection":
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return Connection.get(connection_id)
+    except AirflowNotFoundException:
+        raise FatalError(
+            f"There is no Airflow connection {connection_id!r}.",
+            fix=f"add it in the UI (Admin, Connections) or set AIRFLOW_CONN_{connection_id.upper()}.",
+        ) from None

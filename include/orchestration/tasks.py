@@ -1,0 +1,148 @@
+"""The tasks of the DAGs: each opens the places it needs and calls one use case. References go through XCom."""
+
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include import catalog
+from include.core.refs import Augmented, BatchRef, Candidate, Gated
+from include.orchestration import places
+from include.orchestration.assets import dataset_asset, source_asset
+from include.orchestration.errors import told_to_airflow
+from include.specs import Dataset, PostgresSource
+
+# A reference as it travels through XCom.
+Json = dict[str, Any]
+
+
+@task
+@told_to_airflow
+def collect(name: str) -> list[Json]:
+    """Read the source from its stored position and land what is new; skipped if nothing is."""
+    from include.pipeline.collect import collect_postgres, collect_site
+
+    source = catalog.source(name).model_copy(update=dict(get_current_context()["params"]))
+    warehouse, at = places.warehouse_url(), _at()
+    if isinstance(source, PostgresSource):
+        landed = collect_postgres(source, places.database_url(source.connection), warehouse, at=at)
+    else:
+        landed = collect_site(source, places.site_url(source.connection), warehouse, places.storage(), at=at)
+    return _announce(name, landed)
+
+
+@task
+@told_to_airflow
+def build(name: str) -> Json:
+    """Run the dataset's SQL over its sources as of the pinned batches."""
+    from include.pipeline.build import build
+
+    context = get_current_context()
+    as_of, run = context["params"]["as_of_batch"], context["dag_run"].run_id
+    return _json(build(places.warehouse_url(), catalog.dataset(name), run, as_of_batch=as_of))
+
+
+@task
+@told_to_airflow
+def validate(name: str, candidate: Json) -> Json:
+    """Check the candidate, quarantine its bad rows, decide, and split what passed."""
+    from include.pipeline.validate import validate
+
+    found, at = Candidate.model_validate(candidate), _at()
+    where = {"suites": places.SUITES, "reports": places.reports()}
+    return _json(validate(places.warehouse_url(), _seeded(name), found, at=at, **where))
+
+
+@task
+@told_to_airflow
+def balance(name: str, gated: Json) -> Json:
+    """Balance the train split of a table, or pass it on if the dataset declares nothing."""
+    from include.pipeline import augment
+
+    dataset = _seeded(name)
+    use_case = augment.balance if dataset.balance else augment.unchanged
+    return _json(use_case(places.warehouse_url(), dataset, Gated.model_validate(gated)))
+
+
+@task
+@told_to_airflow
+def plan_images(name: str, gated: Json) -> list[Json]:
+    """Say which images of the train split are to be multiplied, in shards."""
+    from include.pipeline import augment
+
+    return augment.plan_images(places.warehouse_url(), _seeded(name), Gated.model_validate(gated))
+
+
+@task
+@told_to_airflow
+def augment_shard(name: str, gated: Json, shard: Json) -> Json:
+    """Make one shard's images."""
+    from include.pipeline import augment
+
+    found = Gated.model_validate(gated)
+    return augment.augment_shard(places.warehouse_url(), _seeded(name), found, shard, places.storage())
+
+
+@task
+@told_to_airflow
+def gather(name: str, gated: Json, shards: list[Json]) -> Json:
+    """Put the real rows and every shard's made rows into one table."""
+    from include.pipeline import augment
+
+    found = Gated.model_validate(gated)
+    return _json(augment.gather(places.warehouse_url(), _seeded(name), found, list(shards)))
+
+
+@task
+@told_to_airflow
+def audit(name: str, augmented: Json) -> Json:
+    """Check the output once more: made rows, their parents, the splits, the real rows."""
+    from include.pipeline.publish import audit
+
+    made, at = Augmented.model_validate(augmented), _at()
+    where = {"suites": places.SUITES, "reports": places.reports()}
+    return _json(audit(places.warehouse_url(), _seeded(name), made, at=at, **where))
+
+
+@task
+@told_to_airflow
+def publish(name: str, audited: Json) -> Json:
+    """Make the version visible, in one transaction."""
+    from include.pipeline.publish import publish
+
+    made, code = Augmented.model_validate(audited), places.code_commit()
+    version = _json(publish(places.warehouse_url(), _seeded(name), made, at=_at(), code=code))
+    get_current_context()["outlet_events"][dataset_asset(name)].extra = version
+    return version
+
+
+@task(trigger_rule="all_done")
+@told_to_airflow
+def sweep(name: str) -> list[str]:
+    """Drop the run's staging tables, whatever became of the run."""
+    from include.warehouse.staging import sweep
+
+    return sweep(places.warehouse_url(), name)
+
+
+def _announce(source: str, landed: list[BatchRef]) -> list[Json]:
+    """Emit the source's asset with the newest batch, or skip the task (and so the asset) if nothing is new."""
+    if not any(batch.rejected or any(batch.changes.values()) for batch in landed):
+        raise AirflowSkipException(f"nothing new in {source}")
+    get_current_context()["outlet_events"][source_asset(source)].extra = _json(landed[-1])
+    return [_json(batch) for batch in landed]
+
+
+def _seeded(name: str) -> Dataset:
+    """The dataset as declared, with the seed that the run's form asks for."""
+    return catalog.dataset(name).model_copy(update={"seed": get_current_context()["params"]["seed"]})
+
+
+def _at() -> datetime:
+    """The run's own time: the same for every task and every retry of it."""
+    return get_current_context()["dag_run"].start_date
+
+
+def _json(reference: Any) -> Json:
+    return reference.model_dump(mode="json")

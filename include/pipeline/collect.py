@@ -1,0 +1,57 @@
+"""Collect a source: read it from where it was last landed, land what is new, and only then acknowledge."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from include.core.batch import Batch
+from include.core.refs import BatchRef
+from include.specs import PostgresSource, SiteSource
+from include.warehouse.connection import transaction
+from include.warehouse.landing import land, position
+
+log = logging.getLogger(__name__)
+
+
+def collect_postgres(
+    source: PostgresSource, source_url: str, warehouse_url: str, *, at: datetime
+) -> list[BatchRef]:
+    """Land the source's snapshot (the first time) and every change up to now; returns the landed batches.
+
+    Each batch is one warehouse transaction, and the source is told to forget it only after the commit:
+    killed anywhere, the next call goes on from the last landed batch.
+    """
+    from include.collect.postgres import PostgresReader
+
+    landed = []
+    with PostgresReader(source, source_url) as reader:
+        reader.check()
+        for batch in reader.batches(_stored_position(warehouse_url, source.name)):
+            landed.append(_land(warehouse_url, batch, at))
+            reader.acknowledge(batch.end)
+    return landed
+
+
+def collect_site(
+    source: SiteSource, base_url: str, warehouse_url: str, storage: Any, *, at: datetime
+) -> list[BatchRef]:
+    """Crawl the site once and land pages and items that are new or changed; images go to `storage`.
+
+    `storage` is the root of the object storage, a path-like such as pathlib.Path or ObjectStoragePath.
+    """
+    from include.collect.scrape import crawl
+
+    batch = crawl(source, base_url, _stored_position(warehouse_url, source.name), storage)
+    return [_land(warehouse_url, batch, at)]
+
+
+def _stored_position(warehouse_url: str, source: str) -> str | None:
+    with transaction(warehouse_url) as connection:
+        return position(connection, source)
+
+
+def _land(warehouse_url: str, batch: Batch, at: datetime) -> BatchRef:
+    with transaction(warehouse_url) as connection:
+        landed = land(connection, batch, at)
+    log.info("landed batch %s of %s up to %s: %s", landed.batch, landed.source, landed.position, landed.changes)
+    return landed

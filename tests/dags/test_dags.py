@@ -1,0 +1,82 @@
+"""The DAGs of the catalog: they parse, declare what every DAG must, stay light, and draw the line."""
+
+import ast
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from include.catalog import DATASETS, SOURCES
+
+ROOT = Path(__file__).resolve().parents[2]
+DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
+HEAVY = {
+    "pandas", "numpy", "sklearn", "imblearn", "cv2", "albumentations", "great_expectations", "scrapy", "pyarrow",
+    "adbc_driver_postgresql",
+}  # fmt: skip
+DECLARATIONS = {"include.catalog", "include.orchestration", "include.web", "include.specs", "airflow"}
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory):
+    """Every DAG by id, loaded as Airflow's own processor loads it."""
+    os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(ROOT / "dags"))
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+def test_every_source_and_every_dataset_has_its_dag(dags):
+    expected = {f"collect_{s.name}" for s in SOURCES} | {f"curate_{d.name}" for d in DATASETS}
+    assert set(dags) == expected
+
+
+def test_every_dag_has_owner_tags_docs_form_retries_time_outs_and_one_active_run(dags):
+    for dag in dags.values():
+        assert "sluice" in dag.tags
+        assert dag.doc_md
+        assert len(dag.params) > 0
+        assert dag.max_active_runs == 1
+        assert dag.dagrun_timeout
+        for task in dag.tasks:
+            assert task.owner == "sluice" and task.retry_exponential_backoff, task
+            assert task.retries >= 1 and task.execution_timeout, task
+
+
+@pytest.mark.parametrize("name", [dataset.name for dataset in DATASETS])
+def test_a_curation_draws_the_line(dags, name):
+    dag = dags[f"curate_{name}"]
+    line = ["build", "validate", "audit", "publish", "sweep"]
+    for before, after in pairwise(line):
+        assert after in {t.task_id for t in dag.get_task(before).get_flat_relatives(upstream=False)}
+    assert dag.get_task("sweep").is_teardown
+    assert [asset.name for asset in dag.get_task("publish").outlets] == [f"dataset_{name}"]
+
+
+@pytest.mark.parametrize("path", DAG_FILES, ids=lambda p: p.stem)
+def test_a_dag_file_is_short_and_only_declares(path):
+    text = path.read_text()
+    assert len(text.splitlines()) < 60
+    assert "dag" in text and "airflow" in text, "Airflow skips files without these words"
+    imported = {n.module for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom)}
+    assert {m for m in imported if not any(m == d or m.startswith(f"{d}.") for d in DECLARATIONS)} == set()
+
+
+@pytest.mark.parametrize("path", DAG_FILES, ids=lambda p: p.stem)
+def test_a_dag_file_imports_nothing_heavy(path, tmp_path):
+    # Airflow itself may bring a heavy library in; only what this file adds counts.
+    code = (
+        "import sys, runpy\nfrom airflow.sdk import DAG, Asset, Param, task\nbefore = set(sys.modules)\n"
+        f"runpy.run_path({str(path)!r})\n"
+        "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment, check=True
+    )
+    assert HEAVY & set(done.stdout.split()) == set()
