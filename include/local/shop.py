@@ -1,0 +1,96 @@
+"""The sample shop as this machine's source: its database and roles, its traffic, its web site."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from psycopg2 import sql
+
+from include.local.home import PROJECT
+from include.local.postgres import EmbeddedPostgres
+from include.warehouse.connection import connect
+
+DATABASE = "shop"
+OWNER = "shop"
+READER = "shop_reader"
+SEED = 7
+TRAFFIC = [sys.executable, "-m", "include.sample.traffic"]
+SITE = [sys.executable, "-m", "include.sample.site"]
+
+
+def prepare(postgres: EmbeddedPostgres, secrets: Mapping[str, str]) -> None:
+    """Make the shop's database with its history, and the login that may read it; safe to run again."""
+    from include.sample import shop
+
+    _login(postgres.url("postgres"), OWNER, secrets["shop"])
+    _give_database(postgres.url("postgres"))
+    shop.create(owner_url(postgres, secrets), seed=SEED)
+    _login(postgres.url("postgres"), READER, secrets["shop_reader"], replication=True)
+    _let_read(owner_url(postgres, secrets))
+
+
+def owner_url(postgres: EmbeddedPostgres, secrets: Mapping[str, str]) -> str:
+    return postgres.url(DATABASE, user=OWNER, password=secrets["shop"])
+
+
+def reader_url(postgres: EmbeddedPostgres, secrets: Mapping[str, str]) -> str:
+    return postgres.url(DATABASE, user=READER, password=secrets["shop_reader"])
+
+
+def environment(shop_url: str, site_port: int) -> dict[str, str]:
+    """What traffic and site are started with."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": str(PROJECT),
+        "PYTHONUNBUFFERED": "1",
+        "SLUICE_SHOP_URL": shop_url,
+        "SLUICE_SHOP_SEED": str(SEED),
+        "SLUICE_SITE_PORT": str(site_port),
+    }
+
+
+def _login(admin_url: str, role: str, password: str, *, replication: bool = False) -> None:
+    connection = connect(admin_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+            cursor.execute(
+                sql.SQL("ALTER ROLE {} LOGIN {} PASSWORD {}").format(
+                    sql.Identifier(role),
+                    sql.SQL("REPLICATION" if replication else "NOREPLICATION"),
+                    sql.Literal(password),
+                )
+            )
+    finally:
+        connection.close()
+
+
+def _give_database(admin_url: str) -> None:
+    connection = connect(admin_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
+            )
+    finally:
+        connection.close()
+
+
+def _let_read(owner_url: str) -> None:
+    """What a database's owner grants to Sluice: to read, and to name the tables whose changes it wants."""
+    reader, owner = sql.Identifier(READER), sql.Identifier(OWNER)
+    connection = connect(owner_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(sql.Identifier(DATABASE), reader))
+            cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(reader))
+            cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(reader))
+            cursor.execute(
+                sql.SQL(
+                    "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public GRANT SELECT ON TABLES TO {}"
+                ).format(owner, reader)
+            )
+    finally:
+        connection.close()

@@ -1,0 +1,208 @@
+"""All that runs on one machine, started side by side, watched, and stopped again: database, shop, Airflow."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from typing import Any
+
+from include.core.errors import FatalError, RetriableError
+from include.local import airflow, processes, shop
+from include.local.api import Api
+from include.local.home import PROJECT, Home, load_secrets, read_json, write_json
+from include.local.postgres import EmbeddedPostgres
+from include.local.processes import Child
+from include.warehouse.connection import connect
+from include.warehouse.prepare import prepare
+
+WAREHOUSE_LOGIN = "sluice"
+HEALTHY_WITHIN_SECONDS = 240.0
+MIGRATE_WITHIN_SECONDS = 300.0
+Say = Callable[[str], None]
+
+
+class Stack:
+    """The stack of one home folder. `say` gets a line at each step of starting and stopping."""
+
+    def __init__(self, place: Home, say: Say) -> None:
+        self.place = place
+        self.say = say
+        self.postgres = EmbeddedPostgres(place.postgres)
+        self.children: list[Child] = []
+        self.secrets: Mapping[str, str] = {}
+        self.port = 0
+        self._guard = threading.Lock()
+        self._closing = False
+        self._mode = ""
+
+    @property
+    def server(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api(self) -> Api:
+        return Api(self.server, airflow.ADMIN, self.secrets["admin"])
+
+    @property
+    def warehouse_url(self) -> str:
+        return self.postgres.url("warehouse", user=WAREHOUSE_LOGIN, password=self.secrets["warehouse"])
+
+    def start(self, mode: str, port: int | None) -> None:
+        """Start everything and wait until it is healthy. Any error leaves the caller to `stop`.
+
+        `port` is where the web UI must listen; None takes any free one. Raises FatalError if it is taken.
+        """
+        self._mode = mode
+        self.secrets = load_secrets(self.place)
+        self.port = free_port([port], f"run `make {mode} PORT=8081`") if port else free_port([0])
+        self.say("Starting PostgreSQL 18 …")
+        self.postgres.start()
+        for name in ("airflow", "warehouse", shop.DATABASE):
+            self.postgres.create_database(name)
+        site_port = self._site_port()
+        with ThreadPoolExecutor(2) as pool:
+            steps = [pool.submit(self._start_shop, site_port), pool.submit(self._start_airflow, site_port)]
+            try:
+                for step in steps:
+                    step.result()
+            except BaseException:
+                self._closing = True
+                raise
+        self._wait_until_healthy()
+
+    def stop(self) -> None:
+        """Stop everything that was started, here or by an earlier command on the same home."""
+        with self._guard:
+            self._closing = True
+            children = self.children
+        if children:
+            self.say("Stopping …")
+        processes.stop(children)
+        self.postgres.stop()
+        self.place.processes.unlink(missing_ok=True)
+
+    def take_over(self) -> bool:
+        """Take on what an earlier command left running; False if nothing of it lives."""
+        state: dict[str, Any] = read_json(self.place.processes) or {}
+        self.children = processes.from_json(state.get("children", []))
+        self.port = state.get("port", 0)
+        self._mode = state.get("mode", "")
+        self.secrets = load_secrets(self.place)
+        return any(child.members() for child in self.children)
+
+    @property
+    def mode(self) -> str:
+        """The command that started it: run or up."""
+        return self._mode
+
+    def dead(self) -> list[str]:
+        """The names of the children that have ended."""
+        return [child.name for child in self.children if not child.alive()]
+
+    def check_alive(self) -> None:
+        processes.check_alive(self.children)
+
+    def _start_shop(self, site_port: int) -> None:
+        prepare(self.postgres.url("warehouse"), login=WAREHOUSE_LOGIN, password=self.secrets["warehouse"])
+        self.say("Opening the sample shop …")
+        shop.prepare(self.postgres, self.secrets)
+        environment = shop.environment(shop.owner_url(self.postgres, self.secrets), site_port)
+        self._child("shop-site", shop.SITE, environment)
+        self._child("shop-traffic", shop.TRAFFIC, environment)
+
+    def _start_airflow(self, site_port: int) -> None:
+        airflow.write_passwords(self.place, self.secrets)
+        environment = airflow.environment(
+            self.place, self.secrets, database=self.postgres.url("airflow"), port=self.port,
+            connections={
+                "warehouse": airflow.postgres_uri(self.warehouse_url),
+                "shop": airflow.postgres_uri(shop.reader_url(self.postgres, self.secrets)),
+                "shop_site": airflow.http_uri(f"http://127.0.0.1:{site_port}"),
+            },
+        )  # fmt: skip
+        self._migrate(environment)
+        self.say("Starting Airflow 3.3: API server, scheduler, DAG processor, triggerer …")
+        for name, arguments in airflow.COMPONENTS.items():
+            self._child(name, airflow.command(*arguments), environment)
+
+    def _migrate(self, environment: Mapping[str, str]) -> None:
+        """Bring Airflow's metadata to the installed release, unless that was done before."""
+        marker, release = self.place.airflow / "migrated.json", metadata.version("apache-airflow-core")
+        if read_json(marker) == release and self._has_metadata():
+            return
+        self.say("Preparing Airflow's metadata …")
+        child = self._child("db-migrate", airflow.command("db", "migrate"), environment)
+        code = processes.wait(child, MIGRATE_WITHIN_SECONDS)
+        if code != 0:
+            raise FatalError(
+                f"`airflow db migrate` failed (exit {code}). The end of {child.log}:\n{child.tail()}",
+                fix="run `make clean` to begin afresh.",
+            )
+        with self._guard:
+            self.children.remove(child)
+        write_json(marker, release)
+
+    def _has_metadata(self) -> bool:
+        connection = connect(self.postgres.url("airflow"))
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("SELECT to_regclass('public.alembic_version') IS NOT NULL")
+                (found,) = cursor.fetchone() or (False,)
+                return bool(found)
+        finally:
+            connection.close()
+
+    def _child(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
+        with self._guard:
+            if self._closing:
+                raise FatalError(f"{name} was not started: the stack is being stopped.")
+            child = processes.start(name, command, environment, PROJECT, self.place.logs)
+            self.children.append(child)
+            # Written at once: whoever kills this process leaves a list of what it started.
+            write_json(
+                self.place.processes,
+                {"mode": self._mode, "port": self.port, "children": processes.to_json(self.children)},
+            )
+            return child
+
+    def _site_port(self) -> int:
+        """The site's port, the same each time if possible: its address is part of what is collected."""
+        state = self.place.path / "site.json"
+        port = free_port([int(read_json(state) or 0), 0])
+        write_json(state, port)
+        return port
+
+    def _wait_until_healthy(self) -> None:
+        self.say("Waiting until every component is healthy …")
+        api, deadline, seen = self.api, time.monotonic() + HEALTHY_WITHIN_SECONDS, "no answer yet"
+        while time.monotonic() < deadline:
+            self.check_alive()
+            try:
+                health = api.health()
+                if set(health.values()) == {"healthy"}:
+                    return
+                seen = json.dumps(health)
+            except RetriableError as error:
+                seen = error.problem
+            time.sleep(0.5)
+        raise FatalError(
+            f"Airflow was not healthy within {HEALTHY_WITHIN_SECONDS:.0f} seconds: {seen}",
+            fix=f"see the logs in {self.place.logs}; a machine busy with other work may need another try.",
+        )
+
+
+def free_port(wanted: Iterable[int], fix: str = "stop a program that holds many ports.") -> int:
+    """The first port of `wanted` that is free on 127.0.0.1 (0: any). Raises FatalError if none is."""
+    tried = list(wanted)
+    for port in tried:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise FatalError(f"Port {', '.join(map(str, tried))} of 127.0.0.1 is taken by another program.", fix=fix)
