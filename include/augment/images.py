@@ -1,0 +1,58 @@
+"""Make a variant of an image: bytes in, bytes out, decided by the seed alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np  # noqa: TID253  (imported lazily, by pipeline.augment)
+
+from include.augment.registry import recipe
+from include.core.errors import FatalError
+
+
+class Variants:
+    """An Albumentations recipe, ready to be drawn from."""
+
+    def __init__(self, key: str, params: Mapping[str, Any]) -> None:
+        transforms = recipe(key)
+        import albumentations as A
+        import cv2
+
+        try:
+            self._compose = A.Compose(transforms(**params), strict=True, seed=0)
+        except (TypeError, ValueError) as error:
+            raise FatalError(
+                f"Image recipe {key!r} does not take the parameters {dict(params)}: {error}.",
+                fix="correct Augment(params=…) in catalog/datasets.py; include/augment/recipes.py lists them.",
+            ) from error
+        # Some transforms give other bytes under another OpenCV, so both versions belong to the record.
+        self.params = {
+            "recipe": key,
+            "params": dict(params),
+            "albumentations": A.__version__,
+            "opencv": cv2.__version__,
+        }
+
+    def png(self, image: np.ndarray, seed: int) -> bytes:
+        """The variant of that seed as a PNG."""
+        import cv2
+
+        self._compose.set_random_seed(seed)
+        done, data = cv2.imencode(".png", self._compose(image=image)["image"])
+        if not done:
+            raise FatalError(f"OpenCV cannot write an image of shape {image.shape} as PNG.")
+        return data.tobytes()
+
+
+def decode(data: bytes, row: str, path: str) -> np.ndarray:
+    """The image as 8-bit grey (h, w) or colour (h, w, 3); FatalError names row and path of a broken one."""
+    import cv2
+
+    image = None
+    if data:
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_ANYCOLOR)
+    if image is None:
+        raise FatalError(
+            f"The image {path} of row {row!r} cannot be read: {len(data)} bytes, truncated or not an image.",
+            fix="collect it again, or reject such rows in the dataset's suite.",
+        )
+    return image
