@@ -1,0 +1,151 @@
+"""What spiders find: pydantic models that say how a record must look and how it is landed."""
+
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+PNG = b"\x89PNG\r\n\x1a\n"
+MAX_PIXELS = 40_000_000
+POSTGRES_TYPES = {bool: "boolean", int: "bigint", Decimal: "numeric", float: "double precision"}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A whole picture as PNG bytes, named by their SHA-256."""
+
+    png: bytes
+    width: int
+    height: int
+
+    @property
+    def path(self) -> str:
+        """Its place under the root of the object storage."""
+        digest = sha256(self.png).hexdigest()
+        return f"images/{digest[:2]}/{digest}.png"
+
+
+def _image(data: object) -> Image:
+    """PNG bytes are kept as they are, other formats become PNG. Broken pictures are refused."""
+    import cv2
+    import numpy as np
+
+    if not isinstance(data, bytes) or not data:
+        raise PydanticCustomError("empty", "there is no picture")
+    if data.startswith(PNG):
+        _check_png(data)
+    elif data.startswith(b"\xff\xd8") and not data.rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise PydanticCustomError("truncated", "the JPEG ends before its end marker")
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise PydanticCustomError("not_an_image", "the bytes are no picture that OpenCV can read")
+    if not data.startswith(PNG):
+        data = cv2.imencode(".png", pixels)[1].tobytes()
+    return Image(data, int(pixels.shape[1]), int(pixels.shape[0]))
+
+
+def _check_png(data: bytes) -> None:
+    """Walk the chunks of a PNG (W3C PNG specification, section 5): each whole, each checksum right, IEND last.
+
+    Decoders paint the missing part of a cut picture grey and say nothing, so this is checked first.
+    """
+    place, kind = len(PNG), b""
+    while kind != b"IEND":
+        head = data[place : place + 8]
+        if len(head) < 8:
+            raise PydanticCustomError("truncated", "the PNG ends before its last chunk")
+        length, kind = struct.unpack("!I4s", head)
+        end = place + 12 + length
+        if end > len(data):
+            raise PydanticCustomError("truncated", "the PNG ends within a chunk")
+        if zlib.crc32(data[place + 4 : end - 4]) != struct.unpack("!I", data[end - 4 : end])[0]:
+            raise PydanticCustomError("damaged", "a chunk of the PNG does not match its checksum")
+        if kind == b"IHDR":
+            width, height = struct.unpack("!II", data[place + 8 : place + 16])
+            if width * height > MAX_PIXELS:
+                raise PydanticCustomError("too_large", "the PNG has more than 40 million pixels")
+        place = end
+
+
+def _readable(text: str) -> str:
+    if re.search("[\ufffd\x00]", text):
+        raise PydanticCustomError("badly_encoded", "the text holds characters that were lost in decoding")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_readable)]
+Picture = Annotated[Image, PlainValidator(_image)]
+
+
+class Record(BaseModel):
+    """One row of `table`, identified by `key`. Fields become columns in their order.
+
+    A Picture becomes three: its path under its own name, `width` and `height` in pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    table: ClassVar[str]
+    key: ClassVar[str]
+
+    @classmethod
+    def columns(cls) -> list[tuple[str, str]]:
+        """Column names with their Postgres types."""
+        columns: list[tuple[str, str]] = []
+        for name, field in cls.model_fields.items():
+            known = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind in POSTGRES_TYPES]
+            columns.append((name, POSTGRES_TYPES[known[0]] if known else "text"))
+            if field.annotation is Image:
+                columns += [("width", "bigint"), ("height", "bigint")]
+        return columns
+
+    def row(self) -> list[str | None]:
+        """The values of the columns, as Postgres reads them from text."""
+        values: list[str | None] = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Image):
+                values += [value.path, str(value.width), str(value.height)]
+            else:
+                values.append(None if value is None else str(value))
+        return values
+
+    def pictures(self) -> list[Image]:
+        """The pictures that the row refers to."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value for value in values if isinstance(value, Image)]
+
+
+class Page(Record):
+    """A page that was visited."""
+
+    table = "pages"
+    key = "path"
+
+    path: Text
+    content_type: Text
+    size: int
+    sha256: Text
+    last_modified: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a spider read, not yet judged."""
+
+    model: type[Record]
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A page or file that could not be read, after all retries."""
+
+    path: str
+    reason: str
