@@ -24,7 +24,8 @@ SESSION = {
 }
 
 
-def _options(role: str | None) -> str:
+def session_options(role: str | None) -> str:
+    """The session settings as libpq's `options`, for a client that connects by itself."""
     settings = SESSION | ({"role": role} if role else {})
     return " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
 
@@ -37,7 +38,7 @@ def connect(url: str, *, role: str | None = None, application: str = "sluice", *
     """
     try:
         return psycopg2.connect(
-            url, options=_options(role), application_name=application, connect_timeout=10, **options
+            url, options=session_options(role), application_name=application, connect_timeout=10, **options
         )
     except psycopg2.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
@@ -71,5 +72,5 @@ def engine(url: str, *, role: str | None = "sluice_writer") -> "Engine":
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg2://", 1),
         poolclass=NullPool,
-        connect_args={"options": _options(role), "application_name": "sluice", "connect_timeout": 10},
+        connect_args={"options": session_options(role), "application_name": "sluice", "connect_timeout": 10},
     )

@@ -68,6 +68,8 @@ CREATE TABLE IF NOT EXISTS sluice.validations (
     suite_hash text NOT NULL,
     report text,
     judged_at timestamptz NOT NULL,
+    refusals text[] NOT NULL DEFAULT '{}',
+    warnings text[] NOT NULL DEFAULT '{}',
     CHECK (decision = 'reject' OR rows = passed + quarantined),
     PRIMARY KEY (run, dataset, stage)
 );

@@ -1,0 +1,186 @@
+"""Judge a candidate: checkpoint, row verdicts, quarantine, gate and report, recorded in one transaction."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from include.core.errors import FatalError, GateRejected
+from include.core.refs import Candidate, Gated, Outcome
+from include.specs import Dataset
+from include.validate.checkpoint import Checked, run_checkpoint
+from include.validate.gate import decide
+from include.validate.invariants import invariants
+from include.validate.predicates import refuse_untold
+from include.validate.reports import Report, report_path, write_report
+from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, rejected_rows, to_judge
+from include.validate.suite import Suite, load_suite
+from include.warehouse.connection import transaction
+from include.warehouse.quarantine import Origin, quarantine, quarantined_rows
+from include.warehouse.staging import table_name
+from include.warehouse.validations import Validation, record, recorded
+
+log = logging.getLogger(__name__)
+
+STAGE = "gate"
+SAMPLE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What is judged by what, and when."""
+
+    dataset: Dataset
+    candidate: Candidate
+    suite: Suite
+    at: datetime
+
+    def table(self, part: str) -> str:
+        return table_name(self.dataset.name, self.candidate.run, part)
+
+
+def validate(
+    warehouse_url: str,
+    dataset: Dataset,
+    candidate: Candidate,
+    *,
+    suites: Path,
+    reports: Path,
+    at: datetime,
+    report_url: str = "",
+) -> Gated:
+    """Let the candidate's good rows through, split, or raise GateRejected; either way it is on record.
+
+    Quarantined rows, the passed table `staging.<dataset>__<run>__passed` and the row in
+    `sluice.validations` appear together or not at all. A rejected candidate's bad rows are quarantined
+    too; it has no passed table. The page `<reports>/<dataset>/<run slug>/gate.html` says why;
+    `report_url` is where that folder is served. A second call with the same run decides nothing anew.
+    Raises FatalError for a faulty suite and for a run that was judged on other batches, or by another suite.
+    """
+    suite = load_suite(suites, dataset.name, dataset.columns)
+    refuse_untold(suite)
+    case = _Case(dataset, candidate, suite, at)
+    with transaction(warehouse_url) as connection:
+        known = recorded(connection, candidate.run, dataset.name, STAGE)
+    if known is None:
+        checked = run_checkpoint(warehouse_url, "staging", candidate.table, suite, candidate.run)
+        with transaction(warehouse_url) as connection:
+            known = _settle(connection, case, checked, reports)
+    else:
+        _refuse_other(case, known)
+        if known.decision.decision == "publish":
+            with transaction(warehouse_url) as connection:
+                _restore(connection, case, known)
+    if known.decision.decision == "reject":
+        raise _rejection(case, known, reports, report_url)
+    log.info("passed %s of %s rows of %s", known.passed, known.rows, dataset.name)
+    return Gated(
+        candidate=candidate,
+        table=case.table("passed"),
+        passed=known.passed,
+        quarantined=known.quarantined,
+        reasons=known.reasons,
+        decision=known.decision,
+        suite_hash=suite.hash,
+        report=known.report,
+    )
+
+
+def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path) -> Validation:
+    """Part the rows, decide, write the report and record it all, in the caller's transaction."""
+    verdict, passed, outcomes = _part(connection, case, checked.outcomes)
+    origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
+    query = rejected_rows(case.dataset, case.candidate.table, case.table("bad"))
+    quarantined = quarantine(connection, case.dataset.name, query, origin)
+    if verdict.rows != passed + quarantined:
+        raise FatalError(
+            f"Rows in must be rows passed and quarantined: {verdict.rows} is not {passed} + {quarantined}.",
+            fix="clear the run from its build task on; if it happens again, please report it.",
+        )
+    decision = decide(outcomes, verdict.rows, quarantined, case.dataset.gate)
+    validation = Validation(
+        run=case.candidate.run,
+        dataset=case.dataset.name,
+        stage=STAGE,
+        decision=decision,
+        rows=verdict.rows,
+        passed=passed,
+        quarantined=quarantined,
+        reasons=verdict.reasons,
+        outcomes=outcomes,
+        batches=case.candidate.batches,
+        suite_hash=case.suite.hash,
+        report=report_path(case.dataset.name, case.candidate.run, STAGE),
+        at=case.at,
+    )
+    record(connection, validation)
+    sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)
+    write_report(reports, Report(validation, tuple(sample), checked.raw, case.dataset.gate.max_rejected))
+    _drop(connection, case.table("bad"))
+    if decision.decision == "reject":
+        _drop(connection, case.table("passed"))
+    return validation
+
+
+def _part(
+    connection: Connection, case: _Case, outcomes: Sequence[Outcome]
+) -> tuple[Verdict, int, tuple[Outcome, ...]]:
+    """The verdict, the number of rows that passed, and all outcomes: the suite's and those on what passed."""
+    rules = to_judge(case.suite, outcomes)
+    candidate, bad, passed = case.candidate.table, case.table("bad"), case.table("passed")
+    verdict = judge(connection, candidate, bad, rules)
+    refuse_disagreement(verdict, rules, outcomes)
+    count = pass_on(connection, case.dataset, candidate, bad, passed)
+    # Without rows there is nothing to say of them: the gate rejects for that alone.
+    more = invariants(connection, case.dataset, passed) if count else ()
+    return verdict, count, (*outcomes, *more)
+
+
+def _restore(connection: Connection, case: _Case, known: Validation) -> None:
+    """Make the passed table again if it was swept since the decision: the same rows, by the same rules."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NULL", (f'staging."{case.table("passed")}"',))
+        (missing,) = cursor.fetchone() or (False,)
+    if not missing:
+        return
+    _verdict, passed, _outcomes = _part(connection, case, known.outcomes[: len(case.suite.expectations)])
+    _drop(connection, case.table("bad"))
+    if passed != known.passed:
+        raise _judged_before(case, f"{known.passed} rows passed then, {passed} would now")
+
+
+def _refuse_other(case: _Case, known: Validation) -> None:
+    if known.batches != case.candidate.batches or known.rows != case.candidate.rows:
+        raise _judged_before(
+            case,
+            f"{known.rows} rows of batches {known.batches} then, {case.candidate.rows} rows of"
+            f" {case.candidate.batches} now",
+        )
+    if known.suite_hash != case.suite.hash:
+        raise _judged_before(case, "by a suite that has changed since")
+
+
+def _judged_before(case: _Case, difference: str) -> FatalError:
+    return FatalError(
+        f"Run {case.candidate.run} of {case.dataset.name} has been judged before: {difference}."
+        " A recorded decision never changes.",
+        fix=f"trigger a new run of curate_{case.dataset.name}.",
+    )
+
+
+def _rejection(case: _Case, known: Validation, reports: Path, report_url: str) -> GateRejected:
+    where = f"{report_url.rstrip('/')}/{known.report}" if report_url else str(reports / known.report)
+    return GateRejected(
+        f"The gate rejected {case.dataset.name} ({known.rows} rows, {known.quarantined} bad):"
+        f" {'; '.join(known.decision.reasons)}. Report: {where}.",
+        fix="mend the data at its source, or a suite or max_rejected that asks too much, and trigger a new run.",
+    )
+
+
+def _drop(connection: Connection, table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(table)))

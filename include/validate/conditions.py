@@ -1,0 +1,62 @@
+"""An expectation's `row_condition` (the rows it speaks of) as SQL."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from psycopg2 import sql
+
+from include.core.errors import FatalError
+
+SIGNS: Final = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+def row_condition_sql(condition: Any) -> sql.Composable:
+    """True for the rows that the condition keeps, in the form Great Expectations stores it.
+
+    That is `{"type": "comparison", "column": {"name": …}, "operator": "==", "parameter": …}`, `nullity`
+    (`is_null`), and `and`, `or` over a list of `conditions`. Raises FatalError for the old text form.
+    """
+    if not isinstance(condition, Mapping) or condition.get("type") not in _KINDS:
+        raise FatalError(
+            f"The row_condition {condition!r} is not a condition of type {', '.join(_KINDS)}.",
+            fix='write {"type": "comparison", "column": {"name": "…"}, "operator": "==", "parameter": …}.',
+        )
+    return _KINDS[condition["type"]](condition)
+
+
+def condition_columns(condition: Any) -> list[str]:
+    """The columns that a condition reads; none for the old text form."""
+    if not isinstance(condition, Mapping):
+        return []
+    if "conditions" in condition:
+        return [name for part in condition["conditions"] for name in condition_columns(part)]
+    return [_name(condition)]
+
+
+def _name(condition: Mapping[str, Any]) -> str:
+    column = condition["column"]
+    return column["name"] if isinstance(column, Mapping) else str(column)
+
+
+def _comparison(condition: Mapping[str, Any]) -> sql.Composable:
+    column, operator, value = sql.Identifier(_name(condition)), condition["operator"], condition["parameter"]
+    if operator in {"IN", "NOT_IN"}:
+        # An empty list holds no value, so IN keeps no row and NOT IN every one.
+        inside: sql.Composable = sql.SQL("FALSE")
+        if value:
+            inside = sql.SQL("{} IN ({})").format(column, sql.SQL(", ").join(map(sql.Literal, value)))
+        return inside if operator == "IN" else sql.SQL("NOT ({})").format(inside)
+    return sql.SQL("{} " + SIGNS[operator] + " {}").format(column, sql.Literal(value))
+
+
+def _nullity(condition: Mapping[str, Any]) -> sql.Composable:
+    sign = "IS NULL" if condition["is_null"] else "IS NOT NULL"
+    return sql.SQL("{} " + sign).format(sql.Identifier(_name(condition)))
+
+
+def _joined(condition: Mapping[str, Any]) -> sql.Composable:
+    word = f" {condition['type'].upper()} "
+    return sql.SQL("({})").format(sql.SQL(word).join(row_condition_sql(part) for part in condition["conditions"]))
+
+
+_KINDS: Final = {"comparison": _comparison, "nullity": _nullity, "and": _joined, "or": _joined}

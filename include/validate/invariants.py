@@ -1,0 +1,55 @@
+"""What every training table must hold, whatever its suite says: a key that identifies, labels, two classes."""
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from include.core.refs import Outcome
+from include.specs import Dataset
+
+
+def invariants(connection: Connection, dataset: Dataset, passed: str) -> tuple[Outcome, ...]:
+    """Outcomes on `staging.<passed>`: one `_id` a row, a label in every row, at least two classes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "SELECT count(*) - count(_id), count(_id) - count(DISTINCT _id), count(*) - count({label}),"
+                " array_agg(DISTINCT {label}::text) FILTER (WHERE {label} IS NOT NULL) FROM {passed}"
+            ).format(label=sql.Identifier(dataset.label), passed=sql.Identifier("staging", passed))
+        )
+        keyless, repeated, unlabelled, classes = cursor.fetchone() or (0, 0, 0, [])
+    classes = classes or []
+    advice = "a critical expectation on it would send them to quarantine"
+    return (
+        _outcome(
+            "key identifies every row",
+            dataset.key,
+            not keyless and not repeated,
+            f"{keyless} passed rows have no {dataset.key}, {repeated} repeat one; {advice}",
+        ),
+        _outcome(
+            "every row has a label",
+            dataset.label,
+            not unlabelled,
+            f"{unlabelled} passed rows have no {dataset.label}; {advice}",
+        ),
+        _outcome(
+            "two classes or more",
+            dataset.label,
+            len(classes) > 1,
+            f"{dataset.label} is {', '.join(classes[:10]) or 'nothing'} in all passed rows"
+            if len(classes) < 2
+            else f"{len(classes)} classes",
+        ),
+    )
+
+
+def _outcome(rule: str, column: str, success: bool, observed: str) -> Outcome:
+    return Outcome(
+        rule=rule,
+        type="sluice_invariant",
+        column=column,
+        severity="critical",
+        row_level=False,
+        success=success,
+        observed=observed,
+    )

@@ -1,0 +1,120 @@
+"""The verdict on each row: one scan finds every bad row with every reason; the others become the passed table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from include.core.errors import FatalError
+from include.core.refs import Outcome
+from include.specs import Dataset
+from include.validate.predicates import bad_row_sql
+from include.validate.suite import Expectation, Suite
+from include.warehouse.split import split_expression
+
+# Reserved: no dataset column begins with an underscore, so the alias can never mean a column.
+CANDIDATE = sql.SQL("_candidate")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How many rows were judged and rejected, and by which rule how often (a row may break several)."""
+
+    rows: int
+    rejected: int
+    reasons: dict[str, int]
+
+
+def to_judge(suite: Suite, outcomes: Sequence[Outcome]) -> tuple[Expectation, ...]:
+    """The rules whose bad rows are taken out: critical, row-level, and failed.
+
+    A rule with `mostly` that holds tolerates its bad rows, so they stay; once it fails, all of them go.
+    """
+    failed = {o.rule for o in outcomes if not o.success and o.exception is None}
+    return tuple(e for e in suite.expectations if e.row_level and e.severity == "critical" and e.rule in failed)
+
+
+def judge(connection: Connection, candidate: str, bad: str, rules: Sequence[Expectation]) -> Verdict:
+    """Make `staging.<bad>` with the place (`at`, a ctid) and the reasons of each bad row of the candidate.
+
+    The candidate must not be written to until the transaction ends. Raises FatalError if SQL fails.
+    """
+    reasons = [
+        sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule), sql.Literal(rule.rule)) for rule in rules
+    ]
+    table, source = sql.Identifier("staging", bad), sql.Identifier("staging", candidate)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+        try:
+            cursor.execute(
+                sql.SQL(
+                    "CREATE TABLE {} AS SELECT at, reasons FROM"
+                    " (SELECT ctid AS at, array_remove(ARRAY[{}]::text[], NULL) AS reasons FROM {}) AS judged"
+                    " WHERE cardinality(reasons) > 0"
+                ).format(table, sql.SQL(", ").join(reasons), source)
+            )
+        except psycopg2.DataError as error:
+            raise FatalError(
+                f"The rows of {candidate} cannot be judged: {str(error).strip()}",
+                fix="mend the rule that the message speaks of in the suite.",
+            ) from error
+        cursor.execute(
+            sql.SQL("SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {})").format(source, table)
+        )
+        rows, rejected = cursor.fetchone() or (0, 0)
+        cursor.execute(
+            sql.SQL("SELECT reason, count(*) FROM {}, unnest(reasons) AS reason GROUP BY 1 ORDER BY 1").format(
+                table
+            )
+        )
+        return Verdict(rows, rejected, dict(cursor.fetchall()))
+
+
+def refuse_disagreement(verdict: Verdict, rules: Sequence[Expectation], outcomes: Sequence[Outcome]) -> None:
+    """Raise FatalError unless each rule found as many bad rows as Great Expectations counted."""
+    counted = {o.rule: o.unexpected for o in outcomes}
+    for rule in rules:
+        found = verdict.reasons.get(rule.rule, 0)
+        if found != counted[rule.rule]:
+            raise FatalError(
+                f"Great Expectations counted {counted[rule.rule]} bad rows for {rule.rule} ({rule.type}),"
+                f" Sluice found {found}: nothing is published on two counts.",
+                fix=f"please report it with the rule; a severity of warning for {rule.rule} goes around it.",
+            )
+
+
+def rejected_rows(dataset: Dataset, candidate: str, bad: str) -> sql.Composable:
+    """The query for the bad rows: key, whole row, reasons."""
+    return sql.SQL(
+        "SELECT {key}::text, to_jsonb({c}), bad.reasons FROM {table} AS {c} JOIN {bad} AS bad ON bad.at = {c}.ctid"
+    ).format(
+        key=sql.Identifier(dataset.key),
+        c=CANDIDATE,
+        table=sql.Identifier("staging", candidate),
+        bad=sql.Identifier("staging", bad),
+    )
+
+
+def pass_on(connection: Connection, dataset: Dataset, candidate: str, bad: str, passed: str) -> int:
+    """Make `staging.<passed>`: the good rows, their `_id` and their `_split`. Returns their number."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(passed)))
+        cursor.execute(
+            sql.SQL(
+                "CREATE TABLE {passed} AS SELECT {columns}, {key}::text AS _id, {split} AS _split"
+                " FROM {table} AS {c} WHERE NOT EXISTS (SELECT FROM {bad} AS bad WHERE bad.at = {c}.ctid)"
+            ).format(
+                passed=sql.Identifier("staging", passed),
+                columns=sql.SQL(", ").join(map(sql.Identifier, dataset.columns)),
+                key=sql.Identifier(dataset.key),
+                split=split_expression(dataset),
+                table=sql.Identifier("staging", candidate),
+                c=CANDIDATE,
+                bad=sql.Identifier("staging", bad),
+            )
+        )
+        count = cursor.rowcount
+        cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(passed)))
+    return count

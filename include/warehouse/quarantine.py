@@ -1,0 +1,74 @@
+"""Rejected rows, kept whole with every reason: `quarantine.<dataset>` only ever grows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where and when rows were rejected: the run, the suite and the batches they were built from."""
+
+    run: str
+    suite_hash: str
+    batches: Mapping[str, int]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A rejected row as it was, and the names of all rules that it broke."""
+
+    key: str | None
+    row: dict[str, Any]
+    reasons: tuple[str, ...]
+
+
+def quarantine(connection: Connection, dataset: str, rejected: sql.Composable, origin: Origin) -> int:
+    """Add the rows of the query `rejected` (key text, row jsonb, reasons text[]), in the caller's transaction.
+
+    A run's rows are added once: if it has some already, nothing is added. Returns the run's number of
+    rows. They are numbered by key and content, never by the order in which they were read.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sluice.ensure_quarantine(%s)", (dataset,))
+        run, table = sql.Literal(origin.run), sql.Identifier("quarantine", dataset)
+        cursor.execute(
+            sql.SQL(
+                'INSERT INTO {table} (run, row_number, key, "row", reasons, suite_hash, batches, quarantined_at)'
+                ' SELECT {run}, row_number() OVER (ORDER BY key, "row"::text, reasons), key, "row", reasons,'
+                ' {suite_hash}, {batches}::jsonb, {at} FROM ({rejected}) AS rejected (key, "row", reasons)'
+                " WHERE NOT EXISTS (SELECT FROM {table} WHERE run = {run})"
+            ).format(
+                table=table,
+                run=run,
+                suite_hash=sql.Literal(origin.suite_hash),
+                batches=sql.Literal(json.dumps(dict(origin.batches))),
+                at=sql.Literal(origin.at),
+                rejected=rejected,
+            )
+        )
+        cursor.execute(sql.SQL("SELECT count(*) FROM {} WHERE run = {}").format(table, run))
+        (count,) = cursor.fetchone() or (0,)
+    return int(count)
+
+
+def quarantined_rows(connection: Connection, dataset: str, run: str, limit: int) -> list[QuarantinedRow]:
+    """Up to `limit` rejected rows of a run: rare combinations of reasons first, so that few rows show many.
+
+    The table must exist, as it does after `quarantine`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                'SELECT key, "row", reasons FROM ('
+                " SELECT *, row_number() OVER (PARTITION BY reasons ORDER BY row_number) AS turn"
+                " FROM {} WHERE run = {}) AS taken ORDER BY turn, row_number LIMIT {}"
+            ).format(sql.Identifier("quarantine", dataset), sql.Literal(run), sql.Literal(limit))
+        )
+        return [QuarantinedRow(key, row, tuple(reasons)) for key, row, reasons in cursor.fetchall()]

@@ -1,0 +1,37 @@
+"""The split of a row, as SQL: a keyed hash of its group, so that it never moves between versions."""
+
+from psycopg2 import sql
+
+from include.specs import Dataset
+
+# 52 bits fit a double's mantissa, so the fraction is exact.
+HEX_DIGITS = 13
+BITS = 4 * HEX_DIGITS
+
+
+def split_expression(dataset: Dataset) -> sql.Composable:
+    """`train`, `validation` or `test` for a row with the dataset's columns in scope.
+
+    The first 52 bits of sha256(seed, dataset, group), joined by the ASCII unit separator and read as a
+    fraction of 1, are cut by the declared shares: test first, then validation, so that these two stay as
+    they are when only train is declared larger at the other's cost. A row without a group is a group of
+    its own, by its key.
+    """
+    split = dataset.split
+    return sql.SQL(
+        "CASE WHEN {fraction} < {test} THEN 'test' WHEN {fraction} < {both} THEN 'validation' ELSE 'train' END"
+    ).format(
+        fraction=_fraction(dataset), test=sql.Literal(split.test), both=sql.Literal(split.test + split.validation)
+    )
+
+
+def _fraction(dataset: Dataset) -> sql.Composable:
+    named = sql.Literal(f"{dataset.seed}\x1f{dataset.name}\x1f")
+    # The doubled separator keeps a key from meeting a group of the same text.
+    group = sql.SQL("coalesce({}::text, {} || {}::text)").format(
+        sql.Identifier(dataset.group_column), sql.Literal("\x1f"), sql.Identifier(dataset.key)
+    )
+    digest = sql.SQL("encode(sha256(convert_to({} || {}, 'UTF8')), 'hex')").format(named, group)
+    return sql.SQL("(('x' || left({}, {}))::bit({})::bigint / {}::float8)").format(
+        digest, sql.Literal(HEX_DIGITS), sql.Literal(BITS), sql.Literal(2**BITS)
+    )

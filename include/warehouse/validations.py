@@ -1,0 +1,81 @@
+"""The record of every judgement in `sluice.validations`: written once, never changed."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg2.extensions import connection as Connection
+
+from include.core.refs import GateDecision, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A judgement: what was decided on how many rows, by which suite, and what every expectation said.
+
+    `stage` is `gate` or `audit`; `reasons` counts the quarantined rows of each rule; `report` is a path
+    below the folder of the reports.
+    """
+
+    run: str
+    dataset: str
+    stage: str
+    decision: GateDecision
+    rows: int
+    passed: int
+    quarantined: int
+    reasons: dict[str, int]
+    outcomes: tuple[Outcome, ...]
+    batches: dict[str, int]
+    suite_hash: str
+    report: str
+    at: datetime
+
+
+def record(connection: Connection, validation: Validation) -> None:
+    """Write the row, in the caller's transaction. The database refuses a second one for run, dataset, stage."""
+    v = validation
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO sluice.validations (run, dataset, stage, decision, refusals, warnings, rows, passed,"
+            " quarantined, reasons, outcomes, batches, suite_hash, report, judged_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s)",
+            (
+                v.run, v.dataset, v.stage, v.decision.decision,
+                list(v.decision.reasons), list(v.decision.warnings), v.rows, v.passed, v.quarantined,
+                json.dumps(v.reasons), json.dumps([outcome.model_dump(mode="json") for outcome in v.outcomes]),
+                json.dumps(v.batches), v.suite_hash, v.report, v.at,
+            ),
+        )  # fmt: skip
+
+
+def recorded(connection: Connection, run: str, dataset: str, stage: str) -> Validation | None:
+    """What was decided on this run before, if anything."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches,"
+            " suite_hash, coalesce(report, ''), judged_at FROM sluice.validations"
+            " WHERE run = %s AND dataset = %s AND stage = %s",
+            (run, dataset, stage),
+        )
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches, suite_hash, report, at = (
+        found
+    )
+    return Validation(
+        run=run,
+        dataset=dataset,
+        stage=stage,
+        decision=GateDecision(decision=decision, reasons=tuple(refusals), warnings=tuple(warnings)),
+        rows=rows,
+        passed=passed,
+        quarantined=quarantined,
+        reasons=reasons,
+        outcomes=tuple(Outcome.model_validate(outcome) for outcome in outcomes),
+        batches=batches,
+        suite_hash=suite_hash,
+        report=report,
+        at=at,
+    )
