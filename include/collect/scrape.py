@@ -39,6 +39,7 @@ def crawl(
     Raises RetriableError for a site that cannot be reached, a crawl that takes too long or breaks off, and
     FatalError if robots.txt forbids it, the first page is missing, or there are more pages than `max_pages`.
     """
+    end = _following(start)
     base_url = base_url.rstrip("/") + "/"
     user_agent = f"Sluice/{include.__version__} (+{source.contact})"
     delay = max(source.delay, crawl_delay(base_url, user_agent))
@@ -56,7 +57,7 @@ def crawl(
         len(rejected), stored,
     )  # fmt: skip
     return Batch(
-        source=source.name, start=start, end=_following(start), changes=changes, rejected=rejected,
+        source=source.name, start=start, end=end, changes=changes, rejected=rejected,
         skip_unchanged=True,
     )  # fmt: skip
 

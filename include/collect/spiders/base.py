@@ -44,7 +44,7 @@ class SiteSpider(scrapy.Spider):
         return page.follow(address, callback=self._use, errback=self._fail, cb_kwargs={"use": use})
 
     async def start(self) -> AsyncIterator[Any]:
-        yield Request(self.base_url, callback=self._visit, errback=self._fail_start, dont_filter=True)
+        yield Request(self.base_url, callback=self._visit, errback=self._fail_start)
 
     def _visit(self, response: Response) -> Iterator[Finding]:
         header = {name: response.headers.get(name, b"") or b"" for name in ("Content-Type", "Last-Modified")}
@@ -84,5 +84,5 @@ def path_of(url: str) -> str:
 
 def _reason(failure: Failure) -> str:
     if failure.check(HttpError):
-        return f"status: {failure.value.response.status}"  # type: ignore[union-attr]
+        return f"status: {failure.value.response.status}"
     return f"download: {type(failure.value).__name__}"
