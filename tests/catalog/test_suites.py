@@ -1,0 +1,156 @@
+"""The suites catch exactly what the sample shop planted: each row, with every rule that it breaks."""
+
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from jinja2 import Template
+from psycopg2 import sql
+
+from include import catalog
+from include.collect.scrape import crawl
+from include.core.batch import COPY_HEADER, COPY_TRAILER, TableChanges
+from include.local.postgres import EmbeddedPostgres
+from include.sample import shop
+from include.sample.site import Site
+from include.sample.traffic import trade
+from include.specs import Dataset
+from include.validate.checkpoint import run_checkpoint
+from include.validate.predicates import bad_row_sql
+from include.validate.suite import load_suite
+from include.warehouse.prepare import prepare
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITES = ROOT / "great_expectations" / "expectations"
+SQL = ROOT / "include" / "catalog" / "sql"
+FILES = sorted(SUITES.glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def warehouse(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A warehouse in which the shop's own tables lie in schema public, and the site's in schema site."""
+    name = f"catalog_{uuid4().hex[:10]}"
+    postgres.create_database(name)
+    url = postgres.url(name)
+    prepare(url, login="sluice", password="a test's own password")
+    shop.create(url, 7, 4_000)
+    trade(url, 7, 40)
+    build(url, catalog.dataset("payment_fraud"), "public")
+    yield url
+    connection = psycopg2.connect(postgres.url("postgres"))
+    connection.autocommit = True
+    connection.cursor().execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    connection.close()
+
+
+def build(url: str, dataset: Dataset, schema: str) -> str:
+    """The dataset's table in staging, from the tables in `schema` as they are now."""
+    query = Template((SQL / f"{dataset.name}.sql").read_text()).render(source=lambda _, name: f'{schema}."{name}"')
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        columns = ", ".join(dataset.columns)
+        cursor.execute(f"CREATE TABLE staging.{dataset.name} AS SELECT {columns} FROM ({query}) AS built")
+        cursor.execute(f"GRANT ALL ON staging.{dataset.name} TO sluice_writer")
+    return dataset.name
+
+
+def broken(url: str, dataset: Dataset) -> set[tuple[str, str]]:
+    """Every (key, rule) that a critical row-level rule of the dataset's suite finds in its built table."""
+    suite = load_suite(SUITES, dataset.name, dataset.columns)
+    found: set[tuple[str, str]] = set()
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        for rule in suite.expectations:
+            if rule.row_level and rule.severity == "critical":
+                cursor.execute(
+                    sql.SQL(
+                        "SELECT key FROM (SELECT {}::text AS key, {} AS bad FROM staging.{}) AS judged WHERE bad"
+                    ).format(sql.Identifier(dataset.key), bad_row_sql(rule), sql.Identifier(dataset.name))
+                )
+                found |= {(key, rule.rule) for (key,) in cursor.fetchall()}
+    return found
+
+
+def load(url: str, changes: TableChanges) -> None:
+    """The rows of a crawl as a table in schema site."""
+    columns = changes.table.columns
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        shape = ", ".join(f'"{column.name}" text' for column in columns)
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS site")
+        cursor.execute(f"CREATE TEMP TABLE raw (_seq bigint, _op text, _unchanged text, {shape})")
+        (step,) = changes.steps
+        step.spool.seek(0)
+        cursor.copy_expert("COPY raw FROM STDIN BINARY", BytesIO(COPY_HEADER + step.spool.read() + COPY_TRAILER))
+        typed = ", ".join(f'"{column.name}"::{column.type}' for column in columns)
+        cursor.execute(f"CREATE TABLE site.{changes.table.name} AS SELECT {typed} FROM raw")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_suite_is_what_great_expectations_itself_would_write(path: Path):
+    import great_expectations as gx
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    stored = json.loads(path.read_text())
+    read = [ExpectationConfiguration(**entry).to_domain_obj() for entry in stored["expectations"]]
+    written = gx.ExpectationSuite(name=stored["name"], expectations=read).to_json_dict()
+    assert written["expectations"] == stored["expectations"]
+    assert stored["name"] == path.stem
+    assert stored["meta"]["great_expectations_version"] == gx.__version__
+
+
+def test_the_suite_finds_every_planted_payment_with_every_reason_and_no_other(warehouse: str):
+    dataset = catalog.dataset("payment_fraud")
+    with psycopg2.connect(warehouse) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT row_key, rule FROM public.planted WHERE table_name = 'payments'")
+        planted = set(cursor.fetchall())
+    assert broken(warehouse, dataset) == planted
+    assert len(planted) > 60
+
+
+def test_the_checkpoint_counts_the_same_and_only_planted_rules_fail(warehouse: str):
+    suite = load_suite(SUITES, "payment_fraud", catalog.dataset("payment_fraud").columns)
+    outcomes = run_checkpoint(warehouse, "staging", "payment_fraud", suite, "a test").outcomes
+    with psycopg2.connect(warehouse) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT rule, count(*) FROM public.planted GROUP BY rule")
+        planted = dict(cursor.fetchall())
+    assert {o.rule: o.exception for o in outcomes if o.exception} == {}
+    assert {o.rule: o.unexpected for o in outcomes if not o.success} == planted
+
+
+def test_fraud_can_be_learnt_from_the_features_but_not_easily(warehouse: str):
+    import numpy as np
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import average_precision_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    dataset = catalog.dataset("payment_fraud")
+    with psycopg2.connect(warehouse) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM staging.payment_fraud"
+            " WHERE payment_id::text NOT IN (SELECT row_key FROM public.planted) ORDER BY payment_id"
+        )
+        frame = pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
+    numeric = frame[list(dataset.numeric)].astype(float)
+    numeric = numeric.fillna(numeric.median()).assign(amount=np.log(numeric["amount"]))
+    features = pd.concat([numeric, pd.get_dummies(frame[list(dataset.categorical)]).astype(float)], axis=1)
+    label, train = frame["is_fraud"].astype(int), frame["customer_id"] % 2 == 0
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(features[train], label[train])
+    score = average_precision_score(label[~train], model.predict_proba(features[~train])[:, 1])
+    prevalence = label.mean()
+    assert 0.01 < prevalence < 0.02
+    assert 10 * prevalence < score < 0.85
+
+
+def test_the_suite_finds_every_planted_photo_with_every_reason_and_no_other(warehouse: str, tmp_path: Path):
+    source, dataset = catalog.source("shop_site"), catalog.dataset("digit_photos")
+    with Site(7, 20) as site:
+        batch = crawl(source.model_copy(update={"delay": 0.0}), site.url, None, tmp_path)
+        planted = {(p.key, p.rule) for p in site.planted if p.where == "gate"}
+    pictures = next(changes for changes in batch.changes if changes.table.name == "pictures")
+    load(warehouse, pictures)
+    build(warehouse, dataset, "site")
+    assert broken(warehouse, dataset) == planted
