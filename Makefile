@@ -42,7 +42,7 @@ psql: install ## open the warehouse in psql
 	@"$(BIN)/python" -m include.local psql
 
 test: install-dev ## run every test
-	@"$(BIN)/python" -m pytest -n 2 --dist loadfile
+	@"$(BIN)/python" -m pytest -n 2 --dist loadgroup
 
 lint: install-dev ## formatting, lint, types, import contracts
 	@"$(BIN)/ruff" format --check .
