@@ -4,12 +4,18 @@ import struct
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
-SPOOL_BYTES = 32 * 1024 * 1024
+# What a step holds in memory before it goes to disk, so that no transaction is too large.
+SPOOL_BYTES = 4 * 1024 * 1024
+# A step of moves remembers its keys; this bounds how many.
+MOVES_A_STEP = 10_000
 COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
 COPY_TRAILER: Final = struct.pack("!h", -1)
-_NULL: Final = struct.pack("!i", -1)
+NULL_FRAME: Final = struct.pack("!i", -1)
+# Field count, then _seq (8 bytes) and _op (1 byte), each after its length.
+_HEAD: Final = struct.Struct("!hiqic")
+_LENGTH: Final = struct.Struct("!i")
 
 
 class Unchanged:
@@ -40,17 +46,39 @@ class Table:
 
 @dataclass(slots=True)
 class Step:
-    """Changes of one table that landing may apply as one set.
+    """Changes of one table that landing applies as one set.
 
-    A truncation, and a key change that leaves TOASTed values out, each begin a step: they need the rows
-    as they stand just before. `moved_from` is the old key of such a key change.
+    `changes` are upserts and deletes. `moves` are upserts that give a row another key and leave TOASTed
+    values out, so they need the rows as they stand just before; no key occurs twice in such a step. A
+    `truncation` has no rows: all that are open end at `sequence`.
     """
 
-    spool: IO[bytes] = field(default_factory=lambda: tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+    kind: Literal["changes", "moves", "truncation"] = "changes"
     count: int = 0
-    truncates: bool = False
+    sequence: int = 0
     has_unchanged: bool = False
-    moved_from: tuple[Value, ...] | None = None
+    keys: set[tuple[bytes, ...]] = field(default_factory=set)
+    spool: IO[bytes] = field(default_factory=lambda: tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+
+    def open(self) -> "CopyStream":
+        """The step's tuples as a complete COPY BINARY stream, from the beginning."""
+        self.spool.seek(0)
+        return CopyStream(self.spool)
+
+
+class CopyStream:
+    """A spool of COPY BINARY tuples between the format's header and trailer, for `copy_expert`."""
+
+    def __init__(self, spool: IO[bytes]) -> None:
+        self._spool = spool
+        self._before, self._after = COPY_HEADER, COPY_TRAILER
+
+    def read(self, size: int = 65536) -> bytes:
+        data, self._before = self._before, b""
+        data = data or self._spool.read(size)
+        if not data:
+            data, self._after = self._after, b""
+        return data
 
 
 class TableChanges:
@@ -58,15 +86,17 @@ class TableChanges:
 
     Each change becomes one tuple of COPY BINARY with the fields `_seq` (bigint, counted from 1 within
     the batch), `_op` ("u" upsert, "d" delete), `_unchanged` (a string of 0 and 1, a digit a column, or
-    NULL), then every column as text. Bytes are UTF-8 text as Postgres prints it.
+    NULL), then every column as text; a move adds the old key's columns. `sequence` is shared by all
+    tables of a batch. Bytes are UTF-8 text as Postgres prints it.
     """
 
     def __init__(self, table: Table, sequence: Iterator[int]) -> None:
         self.table = table
         self.steps: list[Step] = [Step()]
+        self.last = 0
+        names = [column.name for column in table.columns]
+        self._key = [names.index(name) for name in table.key]
         self._sequence = sequence
-        self._head = struct.Struct("!hiq")
-        self._fields = 3 + len(table.columns)
 
     @property
     def count(self) -> int:
@@ -74,43 +104,61 @@ class TableChanges:
 
     def upsert(self, row: Sequence[Value]) -> None:
         """The row as it is from here on; values stand in the order of the table's columns."""
-        self._write(b"u", row)
+        self.put(b"u", [frame(value) for value in row], _mask(row))
 
     def delete(self, row: Sequence[Value]) -> None:
         """The row is gone. Only the key's values count, all of them if the table has no key."""
-        self._write(b"d", row)
-
-    def truncate(self) -> None:
-        """All rows are gone."""
-        self.steps.append(Step(truncates=True, count=0))
-        self.steps[-1].moved_from = None
-        next(self._sequence)
-        self.steps.append(Step())
+        self.put(b"d", [frame(value) for value in row])
 
     def move(self, old_key: Sequence[Value], row: Sequence[Value]) -> None:
         """The row changed its key from `old_key` (in the order of `table.key`); it may hold UNCHANGED."""
-        self.steps.append(Step(moved_from=tuple(old_key)))
-        self._write(b"u", row)
-        self.steps.append(Step())
+        self.put_move([frame(value) for value in old_key], [frame(value) for value in row], _mask(row))
 
-    def _write(self, op: bytes, row: Sequence[Value]) -> None:
+    def truncate(self) -> None:
+        """All rows are gone."""
+        self.last = next(self._sequence)
+        self.steps.append(Step("truncation", count=1, sequence=self.last))
+
+    def put(self, op: bytes, frames: Sequence[bytes], unchanged: str | None = None) -> None:
+        """An upsert (`b"u"`) or delete (`b"d"`) whose values are framed already, one a column."""
         step = self.steps[-1]
-        parts = [self._head.pack(self._fields, 8, next(self._sequence)), b"\x00\x00\x00\x01", op]
-        mask = ""
-        if any(isinstance(value, Unchanged) for value in row):
-            mask = "".join("1" if isinstance(value, Unchanged) else "0" for value in row)
+        if step.kind != "changes":
+            step = Step()
+            self.steps.append(step)
+        self._write(step, op, frames, unchanged)
+
+    def put_move(self, old_key: Sequence[bytes], frames: Sequence[bytes], unchanged: str | None) -> None:
+        """A change of key whose values are framed already."""
+        step = self.steps[-1]
+        keys = {tuple(old_key), tuple(frames[at] for at in self._key)}
+        if step.kind != "moves" or not keys.isdisjoint(step.keys) or step.count >= MOVES_A_STEP:
+            step = Step("moves")
+            self.steps.append(step)
+        step.keys |= keys
+        self._write(step, b"u", [*frames, *old_key], unchanged)
+
+    def _write(self, step: Step, op: bytes, frames: Sequence[bytes], unchanged: str | None) -> None:
+        self.last = next(self._sequence)
+        mask = NULL_FRAME
+        if unchanged is not None:
             step.has_unchanged = True
-        parts.append(_field(mask or None))
-        parts += [_field(value) for value in row]
-        step.spool.write(b"".join(parts))
+            mask = frame(unchanged)
+        head = _HEAD.pack(3 + len(frames), 8, self.last, 1, op)
+        step.spool.write(b"".join((head, mask, *frames)))
         step.count += 1
 
 
-def _field(value: Value) -> bytes:
+def frame(value: Value) -> bytes:
+    """A value as a field of COPY BINARY: its length in four bytes, then its bytes; -1 for NULL."""
     if value is None or isinstance(value, Unchanged):
-        return _NULL
+        return NULL_FRAME
     data = value.encode() if isinstance(value, str) else value
-    return struct.pack("!i", len(data)) + data
+    return _LENGTH.pack(len(data)) + data
+
+
+def _mask(row: Sequence[Value]) -> str | None:
+    digits = "".join("1" if isinstance(value, Unchanged) else "0" for value in row)
+    return digits if "1" in digits else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +166,7 @@ class TableSnapshot:
     """A table's whole content at the batch's position.
 
     `copy_to(target, constants)` writes COPY BINARY of the table's columns in order, followed by the
-    bigint constants, into `target`: a stream, never rows as Python objects.
+    bigint constants, into `target`: a stream, never rows as Python objects. It returns the number of rows.
     """
 
     table: Table

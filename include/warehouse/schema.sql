@@ -182,5 +182,7 @@ GRANT EXECUTE ON FUNCTION sluice.ensure_quarantine, sluice.publish, sluice.point
 GRANT USAGE ON SCHEMA sluice, datasets, quarantine TO sluice_writer, sluice_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA sluice TO sluice_reader, sluice_writer;
 GRANT INSERT ON sluice.batches, sluice.landing_tables, sluice.validations TO sluice_writer;
+-- Landing takes a batch's number before it writes the rows that bear it.
+GRANT USAGE ON SEQUENCE sluice.batches_batch_seq TO sluice_writer;
 
 RESET ROLE;

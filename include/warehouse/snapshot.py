@@ -1,0 +1,47 @@
+"""Copy a table's snapshot into its landing table: COPY to COPY, through a pipe, in bounded memory."""
+
+import os
+import threading
+from collections.abc import Sequence
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from include.core.batch import TableSnapshot
+
+PIPE_BUFFER = 1024 * 1024
+
+
+def copy_snapshot(cursor: Cursor, target: str, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:
+    """Fill the new landing table `target`; returns the number of rows. An error on either side ends both.
+
+    The source writes in a thread of its own. Its error is raised here, in the landing transaction: a COPY
+    that merely ends early looks complete to Postgres.
+    """
+    names = [column.name for column in snapshot.table.columns]
+    command = sql.SQL("COPY landing.{} ({}, _seq_from, _seq_to, _batch) FROM STDIN (FORMAT binary)").format(
+        sql.Identifier(target), sql.SQL(", ").join(map(sql.Identifier, names))
+    )
+    read_end, write_end = os.pipe()
+    failures: list[BaseException] = []
+    counted: list[int] = []
+
+    def produce() -> None:
+        try:
+            with os.fdopen(write_end, "wb", PIPE_BUFFER) as pipe:
+                counted.append(snapshot.copy_to(pipe, constants))
+        except BaseException as error:
+            failures.append(error)
+
+    producer = threading.Thread(target=produce, name=f"snapshot of {snapshot.table.name}", daemon=True)
+    producer.start()
+    try:
+        with os.fdopen(read_end, "rb", PIPE_BUFFER) as pipe:
+            cursor.copy_expert(command, pipe, PIPE_BUFFER)
+    except Exception as error:
+        producer.join()
+        raise next((f for f in failures if not isinstance(f, BrokenPipeError)), error) from error
+    producer.join()
+    if failures:
+        raise failures[0]
+    return counted[0]
