@@ -32,7 +32,7 @@ def up(place: Home, options: argparse.Namespace) -> int:
         print(
             f"\nSluice is up.\n  web UI    {stack.server}\n  user      {airflow.ADMIN}\n"
             f"  password  {stack.secrets['admin']}\n"
-            "\nTrigger collect_shop and collect_shop_site there. `make psql` opens the warehouse, `make down` stops all."
+            "\nTrigger the DAGs collect_… there. `make psql` opens the warehouse, `make down` stops everything."
         )
     return 0
 

@@ -71,9 +71,14 @@ def environment(
 
 
 def _inherited() -> dict[str, str]:
-    """The caller's environment without settings that would reach into this stack from outside."""
-    foreign = ("AIRFLOW", "SLUICE_", "GX_", "PG", "PYTHON", "_AIRFLOW")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    """The caller's environment without settings that would reach into this stack; own connections may come in."""
+    foreign = ("AIRFLOW_", "_AIRFLOW", "SLUICE_", "GX_", "PG", "PYTHON")
+    welcome = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(welcome) or not name.startswith(foreign)
+    }
 
 
 def passwords_file(place: Home) -> Path:

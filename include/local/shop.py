@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from psycopg2 import sql
 
@@ -14,8 +15,22 @@ DATABASE = "shop"
 OWNER = "shop"
 READER = "shop_reader"
 SEED = 7
+# The site has digits enough for two more plates.
+LAST_EDITION = 2
 TRAFFIC = [sys.executable, "-m", "include.sample.traffic"]
 SITE = [sys.executable, "-m", "include.sample.site"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The shop's web site as it is served this time; each edition brings something new."""
+
+    port: int
+    edition: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
 
 def prepare(postgres: EmbeddedPostgres, secrets: Mapping[str, str]) -> None:
@@ -37,7 +52,7 @@ def reader_url(postgres: EmbeddedPostgres, secrets: Mapping[str, str]) -> str:
     return postgres.url(DATABASE, user=READER, password=secrets["shop_reader"])
 
 
-def environment(shop_url: str, site_port: int) -> dict[str, str]:
+def environment(shop_url: str, site: Site) -> dict[str, str]:
     """What traffic and site are started with."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -45,7 +60,9 @@ def environment(shop_url: str, site_port: int) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "SLUICE_SHOP_URL": shop_url,
         "SLUICE_SHOP_SEED": str(SEED),
-        "SLUICE_SITE_PORT": str(site_port),
+        "SLUICE_SITE_PORT": str(site.port),
+        "SLUICE_SITE_SEED": str(SEED),
+        "SLUICE_SITE_EDITION": str(site.edition),
     }
 
 

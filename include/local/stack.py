@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
@@ -34,6 +36,7 @@ class Stack:
         self.children: list[Child] = []
         self.secrets: Mapping[str, str] = {}
         self.port = 0
+        self.began = datetime.min.replace(tzinfo=UTC)
         self._guard = threading.Lock()
         self._closing = False
         self._mode = ""
@@ -56,15 +59,16 @@ class Stack:
         `port` is where the web UI must listen; None takes any free one. Raises FatalError if it is taken.
         """
         self._mode = mode
+        self.began = datetime.now(UTC)
         self.secrets = load_secrets(self.place)
         self.port = free_port([port], f"run `make {mode} PORT=8081`") if port else free_port([0])
         self.say("Starting PostgreSQL 18 …")
         self.postgres.start()
         for name in ("airflow", "warehouse", shop.DATABASE):
             self.postgres.create_database(name)
-        site_port = self._site_port()
+        site = self._site()
         with ThreadPoolExecutor(2) as pool:
-            steps = [pool.submit(self._start_shop, site_port), pool.submit(self._start_airflow, site_port)]
+            steps = [pool.submit(self._start_shop, site), pool.submit(self._start_airflow, site)]
             try:
                 for step in steps:
                     step.result()
@@ -105,22 +109,22 @@ class Stack:
     def check_alive(self) -> None:
         processes.check_alive(self.children)
 
-    def _start_shop(self, site_port: int) -> None:
+    def _start_shop(self, site: shop.Site) -> None:
         prepare(self.postgres.url("warehouse"), login=WAREHOUSE_LOGIN, password=self.secrets["warehouse"])
         self.say("Opening the sample shop …")
         shop.prepare(self.postgres, self.secrets)
-        environment = shop.environment(shop.owner_url(self.postgres, self.secrets), site_port)
+        environment = shop.environment(shop.owner_url(self.postgres, self.secrets), site)
         self._child("shop-site", shop.SITE, environment)
         self._child("shop-traffic", shop.TRAFFIC, environment)
 
-    def _start_airflow(self, site_port: int) -> None:
+    def _start_airflow(self, site: shop.Site) -> None:
         airflow.write_passwords(self.place, self.secrets)
         environment = airflow.environment(
             self.place, self.secrets, database=self.postgres.url("airflow"), port=self.port,
             connections={
                 "warehouse": airflow.postgres_uri(self.warehouse_url),
                 "shop": airflow.postgres_uri(shop.reader_url(self.postgres, self.secrets)),
-                "shop_site": airflow.http_uri(f"http://127.0.0.1:{site_port}"),
+                "shop_site": airflow.http_uri(site.url),
             },
         )  # fmt: skip
         self._migrate(environment)
@@ -168,12 +172,13 @@ class Stack:
             )
             return child
 
-    def _site_port(self) -> int:
-        """The site's port, the same each time if possible: its address is part of what is collected."""
+    def _site(self) -> shop.Site:
+        """The site's next edition, at the same port as before if possible."""
         state = self.place.path / "site.json"
-        port = free_port([int(read_json(state) or 0), 0])
-        write_json(state, port)
-        return port
+        last: dict[str, int] = read_json(state) or {"port": 0, "edition": -1}
+        site = shop.Site(free_port([last["port"], 0]), min(last["edition"] + 1, shop.LAST_EDITION))
+        write_json(state, asdict(site))
+        return site
 
     def _wait_until_healthy(self) -> None:
         self.say("Waiting until every component is healthy …")

@@ -1,0 +1,115 @@
+"""The summary of a run as a person reads it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Facts = Mapping[str, Any]
+
+
+def show(found: Facts, out: Console) -> None:
+    """Print what was collected, rejected and published, whether the planted dirt was caught, and where to look."""
+    for title, table in (
+        ("Collected", _collected(found)),
+        ("Rejected", _rejected(found)),
+        ("Published", _published(found)),
+        ("Planted dirt, and what was caught", _planted(found)),
+    ):
+        out.print()
+        out.print(Text(title, style="bold"))
+        out.print(table)
+    _where_to_look(found, out)
+    out.print()
+    if found["ok"]:
+        out.print(Text(f"All that was promised happened, in {found['seconds']:.0f} s.", style="bold green"))
+    for problem in found["problems"]:
+        out.print(Text(f"✗ {problem}", style="bold red"), soft_wrap=True)
+
+
+def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _collected(found: Facts) -> Table:
+    table = _table("source", "table", "changes", right=("changes",))
+    for source in found["collected"]:
+        rows = [(name, count) for name, count in source["tables"].items() if count]
+        for number, (name, count) in enumerate(rows):
+            table.add_row("" if number else source["source"], name, f"{count:,}")
+        if not rows:
+            table.add_row(source["source"], "nothing new", "")
+    return table
+
+
+def _rejected(found: Facts) -> Table:
+    """Records that could not land, and rows that the gate kept out; a row with two reasons counts under both."""
+    table = _table("where", "rows", "reason", "of them", right=("rows", "of them"))
+    groups = [
+        (f"crawl of {s['source']}", s["rejected"], s["reasons"]) for s in found["collected"] if s["rejected"]
+    ]
+    for dataset in found["datasets"]:
+        if gate := dataset["gate"]:
+            where = f"gate of {dataset['dataset']}: {gate['decision']}, {gate['rows']:,} in"
+            groups.append((where, gate["quarantined"], gate["reasons"]))
+    for where, rows, reasons in groups:
+        table.add_row(where, f"{rows:,}", *next(iter([(r, f"{n:,}") for r, n in reasons.items()]), ("", "")))
+        for reason, count in list(reasons.items())[1:]:
+            table.add_row("", "", reason, f"{count:,}")
+    if not groups:
+        table.add_row("nothing was judged", "", "", "")
+    return table
+
+
+def _published(found: Facts) -> Table:
+    table = _table("version", "rows", "class", "train before", "train after", "by",
+                   right=("rows", "train before", "train after"))  # fmt: skip
+    for dataset in found["datasets"]:
+        if (version := dataset["version"]) is None:
+            table.add_row(f"{dataset['dataset']}: none", "", "", "", "", "")
+            continue
+        classes = sorted(version["before"] | version["after"])
+        for number, name in enumerate(classes):
+            first = (f"{version['table']}{'' if version['new'] else ' (as before)'}", f"{version['rows']:,}")
+            table.add_row(
+                *(("", "") if number else first),
+                f"{dataset['label']} = {name}",
+                f"{version['before'].get(name, 0):,}",
+                f"{version['after'].get(name, 0):,}",
+                "" if number else version["method"],
+            )
+    return table
+
+
+def _planted(found: Facts) -> Table:
+    table = _table("where", "rule", "planted", "caught", "", right=("planted", "caught"))
+    last = ""
+    for piece in found["planted"]:
+        good = piece["planted"] == piece["caught"] == piece["matched"]
+        mark = Text("✓", style="green") if good else Text("✗", style="bold red")
+        where = "" if piece["where"] == last else piece["where"]
+        table.add_row(where, piece["rule"], str(piece["planted"]), str(piece["caught"]), mark)
+        last = piece["where"]
+    return table
+
+
+def _where_to_look(found: Facts, out: Console) -> None:
+    out.print()
+    out.print(Text("Where to look", style="bold"))
+    for dataset in found["datasets"]:
+        for judged in filter(None, (dataset["gate"], (dataset["gate"] or {}).get("audit"))):
+            if judged["report"]:
+                out.print(Path(found["reports"]) / judged["report"], soft_wrap=True, markup=False)
+    out.print("make up     the web UI: Datasets, Data Docs, and every task's log", markup=False)
+    published = [dataset for dataset in found["datasets"] if dataset["version"]]
+    if published:
+        label, name = published[0]["label"], published[0]["dataset"]
+        # For a person to copy; nothing runs it here.
+        select = f"SELECT _split, _origin, {label}, count(*) FROM datasets.{name} GROUP BY 1, 2, 3"  # noqa: S608
+        out.print(f"make psql   {select} ORDER BY 1, 2, 3;", markup=False, soft_wrap=True)
