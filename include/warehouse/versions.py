@@ -87,11 +87,10 @@ def add_made(cursor: Cursor, target: str, values: Mapping[str, sql.Composable], 
     return cursor.rowcount
 
 
-def publish(
+def publish(  # noqa: PLR0917  (the arguments of sluice.publish(), in its order)
     connection: Connection,
     dataset: str,
     staging_table: str,
-    *,
     fingerprint: str,
     manifest: Mapping[str, Any],
     at: datetime,

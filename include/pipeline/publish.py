@@ -1,0 +1,164 @@
+"""Audit what a run made and, if it holds, make it the dataset's next version."""
+
+import logging
+from datetime import datetime
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from include.core.errors import FatalError, GateRejected, RetriableError
+from include.core.refs import Augmented, VersionRef
+from include.publish import audit as checks
+from include.publish.fingerprint import fingerprint
+from include.publish.manifest import manifest
+from include.specs import Dataset
+from include.warehouse import versions
+from include.warehouse.connection import transaction
+from include.warehouse.validations import Validation, record, recorded
+
+log = logging.getLogger(__name__)
+
+STAGE = "audit"
+
+
+def audit(
+    warehouse_url: str, dataset: Dataset, augmented: Augmented, *, suites: Path, reports: Path, at: datetime
+) -> Augmented:
+    """Check the made table in SQL and by the suite `<dataset>_audit`; hand it on, or raise GateRejected.
+
+    Either way the judgement is in `sluice.validations` and the page `audit.html` lies beside the gate's.
+    A retry checks again; a run that was once rejected stays rejected.
+    """
+    from include.validate.checkpoint import run_checkpoint
+    from include.validate.reports import Report, report_path, write_report
+    from include.validate.suite import load_suite
+
+    run = augmented.gated.candidate.run
+    suite = load_suite(suites, f"{dataset.name}_audit", (*dataset.columns, *versions.PROVENANCE))
+    with transaction(warehouse_url) as connection:
+        rows = _rows(connection, augmented.table)
+        outcomes = checks.audit(connection, dataset, augmented)
+    checked = run_checkpoint(warehouse_url, "staging", augmented.table, suite, run)
+    outcomes = (*outcomes, *checked.outcomes)
+    decision = checks.decide(outcomes)
+    judged = Validation(
+        run=run,
+        dataset=dataset.name,
+        stage=STAGE,
+        decision=decision,
+        rows=rows,
+        passed=rows if decision.decision == "publish" else 0,
+        quarantined=0,
+        reasons={},
+        outcomes=outcomes,
+        batches=augmented.gated.candidate.batches,
+        suite_hash=suite.hash,
+        report=report_path(dataset.name, run, STAGE),
+        at=at,
+    )
+    with transaction(warehouse_url) as connection:
+        before = recorded(connection, run, dataset.name, STAGE)
+        if before is None:
+            record(connection, judged)
+            write_report(reports, Report(judged, (), checked.raw))
+    for verdict in (judged, before):
+        if verdict and verdict.decision.decision == "reject":
+            raise GateRejected(
+                f"The audit rejected {dataset.name} ({rows} rows): {'; '.join(verdict.decision.reasons)}."
+                f" Report: {reports / verdict.report}.",
+                fix="mend the step that made these rows, and trigger a new run.",
+            )
+    log.info("audited %s rows of %s by %s rules", rows, dataset.name, len(outcomes))
+    return augmented
+
+
+def publish(
+    warehouse_url: str,
+    dataset: Dataset,
+    augmented: Augmented,
+    *,
+    at: datetime,
+    code: str,
+    patience: float = 30,
+) -> VersionRef:
+    """Make the audited table the dataset's next version, in one transaction; `code` is the commit that runs.
+
+    If the same bytes had been published before, the view points at that version and nothing new is made. The
+    retry of a run that had published returns what it had published. Raises FatalError for a table that was not
+    audited, RetriableError if readers hold the dataset's view for longer than `patience` seconds.
+    """
+    run = augmented.gated.candidate.run
+    try:
+        with transaction(warehouse_url) as connection:
+            if done := _published_by(connection, dataset.name, run, augmented.table):
+                return done
+            _hold(connection, augmented.table, patience)
+            audited = _audited(connection, dataset, augmented)
+            digest = fingerprint(connection, augmented.table)
+            facts = manifest(connection, dataset, augmented, audited, code)
+            number, new = versions.publish(connection, dataset.name, augmented.table, digest, facts, at)
+    except psycopg2.errors.LockNotAvailable as error:
+        raise RetriableError(
+            f"The dataset {dataset.name} has been read for longer than {patience:g} s, so its view cannot move.",
+            fix=f"let training jobs read the version's own table ({dataset.name}_v<N>), which never moves.",
+        ) from error
+    log.info("%s is version %s of %s", digest, number, dataset.name)
+    return VersionRef(
+        dataset=dataset.name,
+        version=number,
+        table=f"{dataset.name}_v{number}",
+        fingerprint=digest,
+        rows=facts["rows"],
+        new=new,
+    )
+
+
+def _rows(connection: Connection, table: str) -> int:
+    with connection.cursor() as cursor:
+        versions.column_types(cursor, table)
+        cursor.execute(sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(table)))
+        (rows,) = cursor.fetchone() or (0,)
+    return int(rows)
+
+
+def _published_by(connection: Connection, dataset: str, run: str, table: str) -> VersionRef | None:
+    """What the run had published before it was cut off, if its table has left staging."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NULL", (table,))
+        (gone,) = cursor.fetchone() or (False,)
+    if not gone:
+        return None
+    for version in versions.list_versions(connection, dataset):
+        if version.manifest.get("run") == run:
+            return VersionRef(
+                dataset=dataset,
+                version=version.version,
+                table=version.table,
+                fingerprint=version.fingerprint,
+                rows=version.manifest["rows"],
+                new=True,
+            )
+    return None
+
+
+def _hold(connection: Connection, table: str, patience: float) -> None:
+    """Let nobody change the table between its fingerprint and its publication."""
+    with connection.cursor() as cursor:
+        versions.column_types(cursor, table)
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+        cursor.execute(sql.SQL("LOCK TABLE staging.{} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(table)))
+
+
+def _audited(connection: Connection, dataset: Dataset, augmented: Augmented) -> Validation:
+    run = augmented.gated.candidate.run
+    found = recorded(connection, run, dataset.name, STAGE)
+    rows = _rows(connection, augmented.table)
+    if found is None or found.decision.decision != "publish" or found.passed != rows:
+        state = f"{found.decision.decision}, {found.passed} rows" if found else "none"
+        raise FatalError(
+            f"Only an audited table is published: {augmented.table} has {rows} rows, its audit says {state}.",
+            fix="clear the run's audit task, or trigger a new run.",
+        )
+    return found

@@ -1,0 +1,189 @@
+"""Check a version before it is published: made rows and their parents, the splits, the real rows.
+
+Every check counts, in SQL, the rows that break it. Checks over the same rows share one scan.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from include.core.refs import Augmented, GateDecision, Outcome
+from include.specs import Dataset
+
+MADE = "v._origin IS DISTINCT FROM 'real'"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`predicate` is true for rows that `rule` speaks of; there may be exactly `allowed` of them."""
+
+    rule: str
+    predicate: sql.Composable
+    column: str | None = None
+    allowed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Checks over one FROM clause; `row` is the expression that names a row."""
+
+    rows: sql.Composable
+    row: str
+    checks: tuple[Check, ...]
+
+
+def audit(connection: Connection, dataset: Dataset, augmented: Augmented) -> tuple[Outcome, ...]:
+    """What every check says of `staging.<augmented.table>`, compared with the table that passed the gate."""
+    outcomes: list[Outcome] = []
+    with connection.cursor() as cursor:
+        for scan in _scans(dataset, augmented):
+            outcomes += _run(cursor, scan)
+    return tuple(outcomes)
+
+
+def decide(outcomes: Sequence[Outcome]) -> GateDecision:
+    """Reject for any critical rule that failed and any rule that could not be judged; tell the other failures.
+
+    An audit takes no rows out, so there is no share that may fail.
+    """
+    failed = [outcome for outcome in outcomes if not outcome.success or outcome.exception]
+    grave = [o for o in failed if o.severity == "critical" or o.exception]
+    return GateDecision(
+        decision="reject" if grave else "publish",
+        reasons=tuple(_told(outcome) for outcome in grave),
+        warnings=tuple(_told(outcome) for outcome in failed if outcome not in grave),
+    )
+
+
+def _told(outcome: Outcome) -> str:
+    if outcome.exception:
+        return f"{outcome.rule} could not be judged: {outcome.exception}"
+    if outcome.observed is not None:
+        return f"{outcome.rule} failed: {outcome.observed}"
+    return f"{outcome.rule} failed in {outcome.unexpected} rows"
+
+
+def _scans(dataset: Dataset, augmented: Augmented) -> Iterator[Scan]:
+    version = sql.SQL("staging.{} v").format(sql.Identifier(augmented.table))
+    gated = sql.SQL("staging.{} g").format(sql.Identifier(augmented.gated.table))
+    yield Scan(version, "v._id", tuple(_row_checks(dataset, augmented)))
+    yield Scan(
+        sql.SQL("(SELECT * FROM {} WHERE _origin = 'real') v FULL JOIN {} ON g._id = v._id").format(
+            version, gated
+        ),
+        "coalesce(v._id, g._id)",
+        tuple(_real_checks(dataset, augmented)),
+    )
+    yield Scan(
+        sql.SQL("{} CROSS JOIN unnest(v._parents) AS parent (id) LEFT JOIN {} ON g._id = parent.id").format(
+            version, gated
+        ),
+        "v._id",
+        (
+            Check("parents are real rows of train", sql.SQL("g._split IS DISTINCT FROM 'train'")),
+            Check(
+                "made rows have their parents' label",
+                sql.SQL("g._id IS NOT NULL AND g.{0} IS DISTINCT FROM v.{0}").format(
+                    sql.Identifier(dataset.label)
+                ),
+                dataset.label,
+            ),
+        ),
+    )
+    for name in dict.fromkeys(("_id", dataset.key, dataset.group_column)):
+        yield Scan(
+            sql.SQL(
+                "(SELECT min(_id) AS _id, count(*) AS rows, min(_split) AS low, max(_split) AS high"
+                " FROM {} WHERE {name} IS NOT NULL GROUP BY {name}) v"
+            ).format(version, name=sql.Identifier(name)),
+            "v._id",
+            (
+                Check(f"no {name} is in two splits", sql.SQL("v.low <> v.high"), name),
+                *((Check("no _id occurs twice", sql.SQL("v.rows > 1"), name),) if name == "_id" else ()),
+            ),
+        )
+
+
+def _row_checks(dataset: Dataset, augmented: Augmented) -> Iterator[Check]:
+    made = sql.SQL(MADE)
+    yield Check("every row has an _id", sql.SQL("v._id IS NULL"), "_id")
+    yield Check("made rows are in train only", sql.SQL(f"{MADE} AND v._split IS DISTINCT FROM 'train'"), "_split")
+    yield Check(
+        "every row is in a known split",
+        sql.SQL("v._split IS NULL OR v._split NOT IN ('train', 'validation', 'test')"),
+        "_split",
+    )
+    yield Check(
+        "every row has a known origin",
+        sql.SQL("v._origin IS NULL OR v._origin NOT IN ('real', 'smote', 'augment')"),
+        "_origin",
+    )
+    yield Check(
+        "made rows say how and from what they were made",
+        sql.SQL(f"{MADE} AND (cardinality(v._parents) > 0 AND num_nulls(v._method, v._params, v._seed) = 0)"
+                " IS NOT TRUE"),
+    )  # fmt: skip
+    yield Check(
+        "real rows have no parents",
+        sql.SQL("v._origin = 'real' AND (v._parents = '{}' AND v._method IS NULL) IS NOT TRUE"),
+        "_parents",
+    )
+    yield Check("as many rows are made as were reported", made, "_origin", augmented.made)
+    for name in filter(None, (dataset.label, dataset.image)):
+        yield Check(
+            f"made rows have their {name}",
+            sql.SQL(f"{MADE} AND v.{{}} IS NULL").format(sql.Identifier(name)),
+            name,
+        )
+    # A copy has one parent and its gaps too; what lies between two rows was filled before.
+    for name in (*dataset.numeric, *dataset.categorical):
+        unusable = " OR v.{0}::text IN ('NaN', 'Infinity', '-Infinity')" if name in dataset.numeric else ""
+        yield Check(
+            f"interpolated {name} is present" + (" and finite" if unusable else ""),
+            sql.SQL(f"cardinality(v._parents) > 1 AND (v.{{0}} IS NULL{unusable})").format(sql.Identifier(name)),
+            name,
+        )
+
+
+def _real_checks(dataset: Dataset, augmented: Augmented) -> Iterator[Check]:
+    columns = (*dataset.columns, "_id", "_split")
+    texts = [
+        sql.SQL("ROW({})::text").format(sql.SQL(", ").join(sql.Identifier(side, name) for name in columns))
+        for side in ("v", "g")
+    ]
+    yield Check("every real row passed the gate", sql.SQL("g._id IS NULL"))
+    yield Check(
+        "real rows are as they passed the gate",
+        sql.SQL("v._id = g._id AND {} IS DISTINCT FROM {}").format(*texts),
+    )
+    yield Check("only rows of train are left out", sql.SQL("v._id IS NULL AND g._split IS DISTINCT FROM 'train'"))
+    yield Check("no more rows are left out than reported", sql.SQL("v._id IS NULL"), None, augmented.removed)
+    yield Check("the gate's rows are all there", sql.SQL("g._id IS NOT NULL"), None, augmented.gated.passed)
+
+
+def _run(cursor: Cursor, scan: Scan) -> Iterator[Outcome]:
+    figures = sql.SQL("count(*) FILTER (WHERE {0}), min({1}) FILTER (WHERE {0})")
+    cursor.execute(
+        sql.SQL("SELECT {} FROM {}").format(
+            sql.SQL(", ").join(figures.format(check.predicate, sql.SQL(scan.row)) for check in scan.checks),
+            scan.rows,
+        )
+    )
+    found = cursor.fetchone() or ()
+    for check, count, example in zip(scan.checks, found[::2], found[1::2], strict=True):
+        success = count == check.allowed
+        expected = f", {check.allowed} expected" if check.allowed else ""
+        named = f", such as _id {example!r}" if example is not None else ""
+        yield Outcome(
+            rule=check.rule,
+            type="sluice_audit",
+            column=check.column,
+            severity="critical",
+            row_level=True,
+            success=success,
+            unexpected=0 if success else count,
+            observed=f"{count} rows" if success else f"{count} rows{expected}{named}",
+        )
