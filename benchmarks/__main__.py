@@ -8,8 +8,8 @@ import benchmarks
 
 
 def main() -> int:
-    known = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_"))
-    known = [name for name in known if name != "harness"]
+    names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
+    known = [name for name in names if name != "harness" and not name.startswith("_")]
     asked = sys.argv[1:] or known
     if unknown := [name for name in asked if name not in known]:
         print(f"There is no benchmark {', '.join(unknown)}. Fix: choose from {', '.join(known)}.", file=sys.stderr)

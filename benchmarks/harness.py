@@ -15,7 +15,9 @@ from rich.table import Table
 RESULTS = Path(__file__).parent / "results"
 
 
-def alternate(ours: Callable[[], Any], against: Callable[[], Any], rounds: int = 3) -> tuple[list[float], list[float]]:
+def alternate(
+    ours: Callable[[], Any], against: Callable[[], Any], rounds: int = 3
+) -> tuple[list[float], list[float]]:
     """Seconds of each side, run in turn after one uncounted round: a shared machine slows both alike."""
     ours(), against()
     times: tuple[list[float], list[float]] = ([], [])
