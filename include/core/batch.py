@@ -1,5 +1,6 @@
 """A batch of changes as every source yields it, encoded once so that landing can COPY it unparsed."""
 
+import io
 import struct
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,10 @@ class Table:
     key: tuple[str, ...]
 
 
+def _spool() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)
+
+
 @dataclass(slots=True)
 class Step:
     """Changes of one table that landing applies as one set.
@@ -58,7 +63,7 @@ class Step:
     sequence: int = 0
     has_unchanged: bool = False
     keys: set[tuple[bytes, ...]] = field(default_factory=set)
-    spool: IO[bytes] = field(default_factory=lambda: tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+    spool: IO[bytes] = field(default_factory=_spool)
 
     def open(self) -> "CopyStream":
         """The step's tuples as a complete COPY BINARY stream, from the beginning."""
@@ -66,14 +71,14 @@ class Step:
         return CopyStream(self.spool)
 
 
-class CopyStream:
+class CopyStream(io.RawIOBase):
     """A spool of COPY BINARY tuples between the format's header and trailer, for `copy_expert`."""
 
     def __init__(self, spool: IO[bytes]) -> None:
         self._spool = spool
         self._before, self._after = COPY_HEADER, COPY_TRAILER
 
-    def read(self, size: int = 65536) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         data, self._before = self._before, b""
         data = data or self._spool.read(size)
         if not data:

@@ -11,7 +11,7 @@ def differences(before: Table, after: Table) -> list[str]:
     """
     old = {column.name: column for column in before.columns}
     new = {column.name: column for column in after.columns}
-    by_origin = {column.origin: column for column in before.columns if column.origin is not None}
+    by_origin: dict[int | None, Column] = {c.origin: c for c in before.columns if c.origin is not None}
     renamed: set[str] = set()
     found = []
     for column in after.columns:

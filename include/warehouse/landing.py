@@ -74,7 +74,7 @@ def _write(cursor: Cursor, batch: Batch, number: int, last: int) -> tuple[dict[s
         name = landing_table(batch.source, snapshot.table.name)
         if not ensure(cursor, batch.source, snapshot.table):
             raise FatalError(
-                f"Table {snapshot.table.name!r} of {batch.source!r} has a history already; a snapshot cannot follow it.",
+                f"Table {snapshot.table.name!r} of {batch.source!r} has a history; no snapshot can follow it.",
                 fix="collect the source under a new name.",
             )
         shapes.append(snapshot.table)

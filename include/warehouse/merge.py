@@ -110,7 +110,7 @@ class Merge:
         left_out = [place for place in range(len(self.types)) if any(mask[place] == "1" for mask in masks)]
         self._refuse_unchanged_key(left_out)
         # A move is a row of its own: what it leaves out can only come from the row under the old key.
-        row = [sql.SQL("_seq")] if moves else [self._typed("c", place) for place in self.key]
+        row: list[sql.Composable] = [sql.SQL("_seq")] if moves else [self._typed("c", place) for place in self.key]
         moved = [_field("o", place) for place in self.key] if moves else []
         where: Parts = {
             "offset": sql.Literal(self.offset),
@@ -140,8 +140,8 @@ class Merge:
         self._run("SELECT count(*) FROM {step} WHERE _lost")
         if (lost := self.cursor.fetchone()) != (0,):
             raise FatalError(
-                f"{(lost or ('?',))[0]} changes of table {self.table.name!r} left a value out as unchanged, but the"
-                " row before is not landed.",
+                f"{(lost or ('?',))[0]} changes of table {self.table.name!r} left a value out as unchanged, but"
+                " the row before is not landed.",
                 fix="the history has a gap: decommission the source and collect it anew.",
             )
         return count

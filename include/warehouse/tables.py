@@ -89,7 +89,7 @@ def _refuse_bad_columns(table: Table) -> None:
             )
         if not TYPE.fullmatch(column.type):
             raise FatalError(
-                f"{column.type!r}, the type of {table.name!r}.{column.name!r}, is not the name of a built-in type.",
+                f"{column.type!r}, the type of {table.name!r}.{column.name!r}, is no built-in type's name.",
                 fix="declare it as text.",
             )
 

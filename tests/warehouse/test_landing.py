@@ -214,7 +214,7 @@ def test_another_shape_is_refused_naming_table_column_and_what_happened(items, c
     ("column", "says"),
     [
         (Column("_seq_to", "text"), "a name that landing needs for itself"),
-        (Column("x", "text); DROP TABLE x; --"), "not the name of a built-in type"),
+        (Column("x", "text); DROP TABLE x; --"), "no built-in type's name"),
     ],
 )
 def test_columns_that_cannot_be_landed_are_refused(items, column, says):
