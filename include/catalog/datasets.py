@@ -34,6 +34,7 @@ DATASETS: tuple[Dataset, ...] = (
         label="label",
         gate=GatePolicy(max_rejected=0.1),
         augment=Augment(recipe="digits", ratio=0.7, shards=2),
-        seed=7,
+        # With this seed each split gets some of the few pictures of the rare digit.
+        seed=3,
     ),
 )

@@ -41,7 +41,8 @@ def _image(data: object) -> Image:
         raise PydanticCustomError("empty", "there is no picture")
     if data.startswith(PNG):
         _check_png(data)
-    elif data.startswith(b"\xff\xd8") and not data.rstrip(b"\0").endswith(b"\xff\xd9"):
+    # Scan data never holds an end marker (JPEG escapes it), so the last scan of a whole JPEG has one behind it.
+    elif data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise PydanticCustomError("truncated", "the JPEG ends before its end marker")
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
