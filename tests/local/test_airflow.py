@@ -63,7 +63,15 @@ def test_airflow_itself_reads_these_settings(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], env=settings, capture_output=True, text=True, timeout=120, check=True
     )
-    assert done.stdout.split() == ["LocalExecutor", "8123", "False", "http", "127.0.0.1", "8000", "http"]
+    assert done.stdout.splitlines()[-1].split() == [
+        "LocalExecutor",
+        "8123",
+        "False",
+        "http",
+        "127.0.0.1",
+        "8000",
+        "http",
+    ]
 
 
 def test_the_admins_password_is_written_for_its_owner_alone(tmp_path):

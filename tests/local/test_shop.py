@@ -1,0 +1,49 @@
+"""The sample shop as a source: its reader may read and replicate, and may not write."""
+
+import psycopg2
+import pytest
+from psycopg2.extras import LogicalReplicationConnection
+
+from include.local import shop
+
+SECRETS = {"shop": "the owner's", "shop_reader": "the reader's"}
+
+
+@pytest.fixture(scope="module")
+def prepared(postgres):
+    postgres.create_database(shop.DATABASE)
+    shop.prepare(postgres, SECRETS)
+    shop.prepare(postgres, SECRETS)
+    return postgres
+
+
+def test_the_reader_sees_every_table_and_writes_none(prepared):
+    connection = psycopg2.connect(shop.reader_url(prepared, SECRETS))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) > 1000 FROM payments")
+        assert cursor.fetchone() == (True,)
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("DELETE FROM payments")
+    connection.close()
+
+
+def test_tables_that_the_owner_adds_later_are_readable_too(prepared):
+    owner = psycopg2.connect(shop.owner_url(prepared, SECRETS))
+    with owner, owner.cursor() as cursor:
+        cursor.execute("CREATE TABLE added AS SELECT 1 AS id")
+    owner.close()
+    reader = psycopg2.connect(shop.reader_url(prepared, SECRETS))
+    with reader.cursor() as cursor:
+        cursor.execute("SELECT id FROM added")
+        assert cursor.fetchall() == [(1,)]
+    reader.close()
+
+
+def test_the_reader_may_open_a_replication_slot(prepared):
+    connection = psycopg2.connect(
+        shop.reader_url(prepared, SECRETS), connection_factory=LogicalReplicationConnection
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE_REPLICATION_SLOT trial TEMPORARY LOGICAL pgoutput")
+        assert cursor.fetchone()[0] == "trial"
+    connection.close()
