@@ -1,0 +1,125 @@
+"""The web app: Datasets and Data Docs, server-rendered, without a script, for a logged-in user only."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import requires_access_view
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from include.core.errors import SluiceError
+from include.specs import Dataset
+from include.warehouse.versions import list_versions
+from include.web import figures, queries
+from include.web.pages import REPORT_HEADERS, render
+from include.web.report_files import report_file
+
+PAGE_SIZE = 50
+VERSIONS_SHOWN = 10
+
+# Anonymous requests get 401, on every route: each one is declared below on an app that depends on it.
+logged_in = requires_access_view(AccessView.PLUGINS)
+
+
+def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], reports: Path) -> FastAPI:
+    """The pages over one warehouse, one catalog and one folder of reports.
+
+    `warehouse_url` is called at each request, so that a connection changed in Airflow counts at once.
+    """
+    app = FastAPI(
+        title="Sluice", dependencies=[Depends(logged_in)], docs_url=None, redoc_url=None, openapi_url=None
+    )  # fmt: skip
+    catalog = {dataset.name: dataset for dataset in datasets}
+
+    @app.get("/datasets")
+    def show_datasets(request: Request) -> Response:
+        with queries.reading(warehouse_url()) as connection:
+            versions = list_versions(connection)
+            judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
+            latest = queries.latest_judgements(connection)
+        cards = figures.cards(catalog, versions, judged, latest, VERSIONS_SHOWN)
+        return render(request, "datasets.html", cards=cards, only="")
+
+    @app.get("/datasets/{dataset}")
+    def show_dataset(request: Request, dataset: str) -> Response:
+        with queries.reading(warehouse_url()) as connection:
+            versions = list_versions(connection, dataset)
+            judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
+            latest = queries.validations(connection, dataset=dataset, limit=1)
+        if dataset not in catalog and not versions and not latest:
+            raise HTTPException(404, f"There is no dataset {dataset!r}.")
+        declared = {name: spec for name, spec in catalog.items() if name == dataset}
+        cards = figures.cards(declared, versions, judged, {v.dataset: v for v in latest}, len(versions))
+        return render(request, "datasets.html", cards=cards, only=dataset)
+
+    @app.get("/datasets/{dataset}/{version}")
+    def show_version(request: Request, dataset: str, version: int) -> Response:
+        with queries.reading(warehouse_url()) as connection:
+            found = next((v for v in list_versions(connection, dataset) if v.version == version), None)
+            if found is None:
+                raise HTTPException(404, f"Dataset {dataset!r} has no version {version}.")
+            judged = queries.judgements_of(connection, [figures.run_of(found)])
+        return render(request, "version.html", version=figures.shown(found, judged))
+
+    @app.get("/data-docs")
+    def list_reports(request: Request, page: int = Query(1, ge=1, le=100_000), dataset: str = "") -> Response:
+        with queries.reading(warehouse_url()) as connection:
+            total = queries.count_validations(connection, dataset or None)
+            found = queries.validations(
+                connection, dataset=dataset or None, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE
+            )
+            names = sorted({*catalog, *queries.latest_judgements(connection)})
+        listed: dict[str, Any] = {
+            "validations": found,
+            "total": total,
+            "page": page,
+            "pages": max(1, -(-total // PAGE_SIZE)),
+        }
+        return render(request, "data_docs.html", names=names, only=dataset, **listed)
+
+    @app.get("/data-docs/{path:path}")
+    def show_report(request: Request, path: str) -> Response:
+        if report_file(reports, path) is None:
+            raise HTTPException(404, "There is no such report: it was never written, or has been cleared away.")
+        return render(request, "report.html", path=path)
+
+    @app.get("/reports/{path:path}")
+    def send_report(path: str) -> Response:
+        if (file := report_file(reports, path)) is None:
+            raise HTTPException(404, "There is no such report.")
+        return Response(file.read_bytes(), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
+
+    _tell_errors(app)
+    return app
+
+
+def _tell_errors(app: FastAPI) -> None:
+    """Every error is a page that says what is wrong and what to do: most often the warehouse is away."""
+
+    def page(request: Request, status: int, title: str, text: str, fix: str = "") -> Response:
+        return render(request, "trouble.html", status=status, code=status, title=title, text=text, fix=fix)
+
+    @app.exception_handler(StarletteHTTPException)
+    def refused(request: Request, error: Any) -> Response:
+        titles = {401: "Not logged in", 403: "Not allowed", 404: "Not found"}
+        fix = "log in to Airflow and reload this page." if error.status_code == 401 else ""
+        title = titles.get(error.status_code, "This did not work")
+        return page(request, error.status_code, title, str(error.detail), fix)
+
+    @app.exception_handler(RequestValidationError)
+    def misread(request: Request, error: Any) -> Response:
+        return page(request, 422, "Not an address of these pages", "A page or a version is a positive number.")
+
+    @app.exception_handler(SluiceError)
+    def told(request: Request, error: Any) -> Response:
+        return page(request, 503, "The warehouse cannot be read", error.problem, error.fix)
+
+    @app.exception_handler(psycopg2.Error)
+    def unprepared(request: Request, error: Any) -> Response:
+        reason = str(error).strip().splitlines()[0]
+        fix = "prepare the warehouse (docs/operate.md), or reload if it is busy."
+        return page(request, 503, "The warehouse cannot be read", f"It answered: {reason}.", fix)

@@ -1,0 +1,28 @@
+"""The web app as the plugin mounts it: made at the first request, so that a worker never imports it."""
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+class PagesOnDemand:
+    """An ASGI application. Airflow imports plugins in every process; only the API server answers requests."""
+
+    def __init__(self) -> None:
+        self._app: FastAPI | None = None
+        self._lock = Lock()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._made()(scope, receive, send)
+
+    def _made(self) -> "FastAPI":
+        with self._lock:
+            if self._app is None:
+                from include.catalog import DATASETS
+                from include.web.app import create_app
+                from include.web.places import reports_root, warehouse_url
+
+                self._app = create_app(DATASETS, warehouse_url, reports_root())
+            return self._app

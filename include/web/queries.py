@@ -1,0 +1,99 @@
+"""What the pages read from the warehouse: judgements of runs, as the reader role and never for long."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from include.core.refs import GateDecision, Outcome
+from include.warehouse.connection import connect
+from include.warehouse.validations import Validation
+
+_COLUMNS = (
+    "run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches,"
+    " suite_hash, coalesce(report, ''), judged_at"
+)
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """A read-only transaction as the reader, in which no statement takes more than ten seconds."""
+    connection = connect(url, role="sluice_reader", application="sluice web")
+    try:
+        connection.set_session(readonly=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '10s'")
+            yield connection
+    finally:
+        connection.close()
+
+
+def validations(
+    connection: Connection, *, dataset: str | None = None, limit: int, offset: int = 0
+) -> list[Validation]:
+    """The newest judgements first, of all datasets or of one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
+            " WHERE %(dataset)s::text IS NULL OR dataset = %(dataset)s"
+            " ORDER BY judged_at DESC, run DESC, dataset, stage DESC LIMIT %(limit)s OFFSET %(offset)s",
+            {"dataset": dataset, "limit": limit, "offset": offset},
+        )
+        return [_validation(row) for row in cursor.fetchall()]
+
+
+def count_validations(connection: Connection, dataset: str | None = None) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM sluice.validations WHERE %(dataset)s::text IS NULL OR dataset = %(dataset)s",
+            {"dataset": dataset},
+        )
+        (count,) = cursor.fetchone() or (0,)
+        return int(count)
+
+
+def latest_judgements(connection: Connection) -> dict[str, Validation]:
+    """Each dataset's newest judgement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT ON (dataset) {_COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
+            " ORDER BY dataset, judged_at DESC, run DESC, stage"
+        )
+        return {found.dataset: found for found in map(_validation, cursor.fetchall())}
+
+
+def judgements_of(
+    connection: Connection, runs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str, str], Validation]:
+    """Gate and audit of the given (dataset, run) pairs, by (dataset, run, stage)."""
+    if not runs:
+        return {}
+    datasets, names = (list(part) for part in zip(*runs, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM sluice.validations WHERE (dataset, run) IN"  # noqa: S608  # a constant
+            " (SELECT * FROM unnest(%s::text[], %s::text[]))",
+            (datasets, names),
+        )
+        return {(v.dataset, v.run, v.stage): v for v in map(_validation, cursor.fetchall())}
+
+
+def _validation(row: tuple[Any, ...]) -> Validation:
+    run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, *rest = row
+    batches, suite_hash, report, at = rest
+    return Validation(
+        run=run,
+        dataset=dataset,
+        stage=stage,
+        decision=GateDecision(decision=decision, reasons=tuple(refusals), warnings=tuple(warnings)),
+        rows=rows,
+        passed=passed,
+        quarantined=quarantined,
+        reasons=reasons,
+        outcomes=tuple(Outcome.model_validate(outcome) for outcome in outcomes),
+        batches=batches,
+        suite_hash=suite_hash,
+        report=report,
+        at=at,
+    )

@@ -1,0 +1,242 @@
+"""What the pages show, to whom, and what they refuse."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+
+from include.core.refs import GateDecision, Outcome
+
+PAGES = [
+    "/datasets",
+    "/datasets/fraud",
+    "/datasets/fraud/1",
+    "/data-docs",
+    "/data-docs/fraud/run_1/gate.html",
+    "/reports/fraud/run_1/gate.html",
+]
+
+
+def text_of(page) -> str:
+    """The words of a page, tags and runs of space taken out."""
+    body = page.text[page.text.index("<main>") :]
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_without_a_login_every_page_answers_401(open_anonymous, facts, path):
+    answer = open_anonymous(lambda: facts.url).get(path)
+    assert answer.status_code == 401
+    assert "fraud" not in answer.text
+
+
+def test_every_route_asks_for_a_login(open_anonymous, facts):
+    from include.web.app import logged_in
+
+    (app,) = [route.app for route in open_anonymous(lambda: facts.url).app.routes if route.path == "/sluice"]
+    asked = {route.path: [d.call for d in route.dependant.dependencies] for route in app.routes}
+    assert len(asked) == len(PAGES)
+    assert all(logged_in in calls for calls in asked.values())
+
+
+@pytest.mark.parametrize("token", ["nonsense", "e30.e30.e30"])
+def test_a_forged_session_cookie_is_refused(open_anonymous, facts, token):
+    client = open_anonymous(lambda: facts.url)
+    client.cookies.set("_token", token)
+    assert client.get("/datasets").status_code in {401, 403}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_logged_in_user_gets_every_page(browser, path):
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_lets_a_script_run_or_another_site_frame_it(browser, path):
+    headers = browser.get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "frame-ancestors 'self'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_needs_the_internet(browser, path):
+    assert re.findall(r"(?:src|href)=\"(?:https?:)?//[^\"]*", browser.get(path).text) == []
+
+
+def test_every_link_of_every_page_leads_somewhere(browser):
+    seen, waiting = set(), ["/sluice/datasets"]
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        found = browser.get(f"http://testserver{path}")
+        assert (path, found.status_code) == (path, 404 if "audit.html" in path else 200)
+        links = re.findall(r"(?:href|src)=\"([^\"]+)\"", found.text)
+        waiting += {link for link in links if link not in seen and link not in waiting}
+    assert len(seen) >= 8
+
+
+def test_the_datasets_page_shows_a_version_whole(browser):
+    text = text_of(browser.get("/datasets"))
+    assert "fraud current v1" in text
+    assert "balanced by smotenc" in text
+    assert "1 304" in text  # rows
+    assert "train 1 005 validation 150 test 149" in text
+    assert "false 670 → 670" in text
+    assert "true 10 → 335" in text
+    assert "325 smotenc" in text
+    assert "passed 1 warning device: in_set: 3 rows" in text
+    assert "21 of 1 000 14 amount: not_be_null 7 reference_unique" in text
+    assert "f1f1f1f1f1 " in text
+
+
+def test_a_dataset_without_a_version_says_what_to_do(browser):
+    assert "idle no version yet" in text_of(browser.get("/datasets"))
+    assert "Trigger the DAG curate_idle" in text_of(browser.get("/datasets"))
+
+
+def test_a_rejected_run_is_on_top_with_what_failed(browser, facts):
+    refused = GateDecision(decision="reject", reasons=("enough_rows: 12 rows, at least 100 expected",))
+    facts.judge("run_2", decision=refused, rows=12, at=datetime(2026, 3, 2, tzinfo=UTC))
+    text = text_of(browser.get("/datasets"))
+    assert "fraud current v1 last run rejected" in text
+    assert "The gate rejected the run of 2026-03-02 00:00 UTC ; the published version stands." in text
+    assert "enough_rows: 12 rows, at least 100 expected" in text
+
+
+def test_a_version_shows_its_manifest_and_both_checks(browser):
+    text = text_of(browser.get("/datasets/fraud/1"))
+    assert "gate : 979 of 1 000 rows passed" in text
+    assert "audit : 1 304 of 1 304 rows passed" in text
+    assert "&#34;method&#34;: &#34;smotenc&#34;" in text
+    assert "f1" * 32 in text
+    assert "train true smote 325" in text
+
+
+def test_a_dataset_that_left_the_catalog_keeps_its_page(browser, facts):
+    facts.judge("run_9", dataset="retired")
+    assert "retired" in text_of(browser.get("/datasets"))
+    assert browser.get("/datasets/retired").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/datasets/nobody", "/datasets/fraud/2", "/datasets/nobody/1", "/nowhere"])
+def test_what_is_not_there_is_a_404_page(browser, path):
+    answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "Not found" in answer.text
+
+
+def test_data_docs_lists_the_newest_first_in_pages(browser, facts):
+    start = datetime(2026, 4, 1, tzinfo=UTC)
+    for number in range(60):
+        facts.judge(f"many_{number:02}", at=start + timedelta(minutes=number))
+    first, second = (browser.get(f"/data-docs?page={page}").text for page in (1, 2))
+    assert re.findall(r'title="(many_\d\d)"', first) == [f"many_{n:02}" for n in range(59, 9, -1)]
+    assert re.findall(r'title="(\w+)">\w+</td>', second)[-4:] == ["many_01", "many_00", "run_1", "run_1"]
+    assert "Page 1 of 2 · 62 checkpoints" in text_of(browser.get("/data-docs"))
+
+
+def test_data_docs_can_be_narrowed_to_a_dataset(browser, facts):
+    facts.judge("other", dataset="idle")
+    assert re.findall(r'title="(\w+)">\w+</td>', browser.get("/data-docs?dataset=idle").text) == ["other"]
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=-1", "page=x", "page=99999999999999999999"])
+def test_a_page_number_that_is_none_is_refused_without_a_crash(browser, query):
+    answer = browser.get(f"/data-docs?{query}")
+    assert answer.status_code == 422
+    assert "A page or a version is a positive number" in answer.text
+
+
+SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+def test_text_from_outside_is_escaped_wherever_it_shows(browser, facts, manifest):
+    outcome = Outcome(
+        rule=SCRIPT, type=SCRIPT, column=SCRIPT, severity=SCRIPT, row_level=True, success=False, observed=SCRIPT
+    )
+    refused = GateDecision(decision="reject", reasons=(SCRIPT,), warnings=(SCRIPT,))
+    texts = {"reasons": {SCRIPT: 3}, "outcomes": (outcome,), "report": f"fraud/{SCRIPT}/gate.html"}
+    facts.judge(SCRIPT, **texts, decision=refused, at=datetime(2026, 5, 1, tzinfo=UTC))
+    classes = {"before": {SCRIPT: 1}, "after": {SCRIPT: 2}}
+    counts = [{"split": SCRIPT, "class": SCRIPT, "origin": SCRIPT, "rows": 1}]
+    facts.publish("e" * 64, manifest | {"run": SCRIPT, "method": SCRIPT, "balance": classes, "counts": counts})
+    shown = ["/datasets", "/datasets/fraud", "/datasets/fraud/2", "/data-docs"]
+    asked = [f"{place}{quote(SCRIPT)}" for place in ("/data-docs?dataset=", "/datasets/", "/data-docs/")]
+    for path in shown + asked:
+        text = browser.get(path).text
+        assert "<script" not in text, path
+        assert "<img" not in text, path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret.html",
+        "..%2fsecret.html",
+        "..%2Fsecret.html",
+        "%2e%2e/secret.html",
+        "%2e%2e%2fsecret.html",
+        "fraud/../../secret.html",
+        "fraud/run_1/../../../secret.html",
+        "..%252fsecret.html",
+        "..\\secret.html",
+        "{root}/../secret.html",
+        "//{root}/../secret.html",
+        "%2Fetc%2Fpasswd",
+        "/etc/passwd",
+        "linked.html",
+        "linked_folder/secret.html",
+        "",
+        "fraud",
+        "fraud/run_1",
+        "fraud/run_1/notes.txt",
+        "fraud/run_1/gate.html%00",
+        "x" * 5000,
+    ],
+)
+@pytest.mark.parametrize("route", ["reports", "data-docs"])
+def test_a_path_that_leads_out_of_the_reports_is_not_found(browser, reports, route, path):
+    (reports / "linked.html").symlink_to(reports.parent / "secret.html")
+    (reports / "linked_folder").symlink_to(reports.parent)
+    (reports / "fraud" / "run_1" / "notes.txt").write_text("not a report")
+    answer = browser.get(f"http://testserver/sluice/{route}/{path.format(root=reports)}")
+    assert "a secret" not in answer.text
+    assert "root:" not in answer.text
+    if path:
+        assert answer.status_code == 404
+
+
+def test_a_report_is_sent_as_it_is_in_a_sandbox(browser):
+    answer = browser.get("/reports/fraud/run_1/gate.html")
+    assert answer.text == "<h1>The gate's report</h1>"
+    assert "sandbox allow-same-origin" in answer.headers["content-security-policy"]
+
+
+def test_a_warehouse_that_is_down_is_a_clear_page_without_the_password(open_pages):
+    answer = open_pages(lambda: "postgresql://sluice:opensesame@127.0.0.1:1/warehouse").get("/datasets")
+    assert answer.status_code == 503
+    assert "The warehouse cannot be read" in answer.text
+    assert "check host and port of the Airflow connection" in answer.text
+    assert "opensesame" not in answer.text
+
+
+def test_a_warehouse_that_was_never_prepared_is_a_clear_page(open_pages, postgres, source_url):
+    answer = open_pages(lambda: source_url).get("/data-docs")
+    assert answer.status_code == 503
+    assert "prepare the warehouse" in answer.text
+
+
+def test_a_missing_connection_is_a_clear_page(open_pages):
+    from include.web.places import warehouse_url
+
+    answer = open_pages(warehouse_url).get("/datasets")
+    assert answer.status_code == 503
+    assert "There is no Airflow connection" in answer.text
+    assert "AIRFLOW_CONN_WAREHOUSE" in answer.text
