@@ -87,7 +87,8 @@ def publish(
 
     If the same bytes had been published before, the view points at that version and nothing new is made. The
     retry of a run that had published returns what it had published. Raises FatalError for a table that was not
-    audited, RetriableError if readers hold the dataset's view for longer than `patience` seconds.
+    audited, and for changed columns while others have built views on the dataset's; RetriableError if
+    readers hold the dataset's view for longer than `patience` seconds.
     """
     run = augmented.gated.candidate.run
     try:
@@ -99,6 +100,12 @@ def publish(
             digest = fingerprint(connection, augmented.table)
             facts = manifest(connection, dataset, augmented, audited, code)
             number, new = versions.publish(connection, dataset.name, augmented.table, digest, facts, at)
+    except psycopg2.errors.DependentObjectsStillExist as error:
+        raise FatalError(
+            f"The columns of {dataset.name} have changed, and other views are built on its view:"
+            f" {error.diag.message_detail}.",
+            fix="drop those views, publish, and make them again; or build them on one version's own table.",
+        ) from error
     except psycopg2.errors.LockNotAvailable as error:
         raise RetriableError(
             f"The dataset {dataset.name} has been read for longer than {patience:g} s, so its view cannot move.",

@@ -170,10 +170,15 @@ BEGIN
     END IF;
     INSERT INTO sluice.current_versions VALUES (dataset_name, to_version)
         ON CONFLICT (dataset) DO UPDATE SET version = excluded.version;
-    -- Columns may differ between versions, which CREATE OR REPLACE VIEW refuses; both happen in one transaction.
-    EXECUTE format('DROP VIEW IF EXISTS datasets.%I', dataset_name);
-    EXECUTE format('CREATE VIEW datasets.%I AS SELECT * FROM datasets.%I',
-                   dataset_name, format('%s_v%s', dataset_name, to_version));
+    -- Replacing keeps grants and views that others built on it, but only while the columns stay; else it is made anew.
+    BEGIN
+        EXECUTE format('CREATE OR REPLACE VIEW datasets.%I AS SELECT * FROM datasets.%I',
+                       dataset_name, format('%s_v%s', dataset_name, to_version));
+    EXCEPTION WHEN invalid_table_definition THEN
+        EXECUTE format('DROP VIEW datasets.%I', dataset_name);
+        EXECUTE format('CREATE VIEW datasets.%I AS SELECT * FROM datasets.%I',
+                       dataset_name, format('%s_v%s', dataset_name, to_version));
+    END;
     EXECUTE format('GRANT SELECT ON datasets.%I TO sluice_writer, sluice_reader', dataset_name);
 END $$;
 

@@ -306,6 +306,28 @@ def test_a_view_that_is_being_read_for_too_long_is_left_for_a_retry(warehouse, f
     assert publish(warehouse, FRAUD, made, at=AT, code="c0ffee").version == 2
 
 
+def test_a_view_built_on_the_dataset_follows_its_versions(warehouse, folders):
+    released(warehouse, folders, "run_1")
+    execute(
+        warehouse,
+        "CREATE VIEW staging.frauds AS SELECT _id FROM datasets.fraud WHERE is_fraud AND _split = 'train'",
+    )
+    released(warehouse, folders, "run_2", rows=144)
+    assert execute(warehouse, "SELECT count(*) FROM staging.frauds") == [(98,)]
+
+
+def test_changed_columns_move_the_view_unless_others_are_built_on_it(warehouse, folders):
+    released(warehouse, folders, "run_1")
+    fewer = FRAUD.model_copy(update={"passthrough": ()})
+    execute(warehouse, "CREATE VIEW staging.notes AS SELECT reference FROM datasets.fraud")
+    with pytest.raises(FatalError, match=r"columns of fraud have changed.*view staging\.notes depends on"):
+        released(warehouse, folders, "run_2", dataset=fewer)
+    execute(warehouse, "DROP VIEW staging.notes")
+    assert released(warehouse, folders, "run_3", dataset=fewer).version == 2
+    with transaction(warehouse) as connection:
+        assert "reference" not in versions.column_types(connection.cursor(), "fraud", "datasets")
+
+
 PUBLISHER = """
 import sys
 from datetime import UTC, datetime
