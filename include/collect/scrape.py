@@ -178,13 +178,14 @@ def _lines(path: Path) -> Iterator[Any]:
 
 
 def _store(folder: Path, storage: Any) -> int:
-    """Put pictures that are not there yet under `storage`; returns how many."""
+    """Put pictures that are not there yet, or only in part, under `storage`; returns how many."""
     stored = 0
     for picture in sorted((folder / "images").rglob("*.png")):
-        target = storage / str(picture.relative_to(folder))
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as file:
-                file.write(picture.read_bytes())
-            stored += 1
+        data, target = picture.read_bytes(), storage / str(picture.relative_to(folder))
+        if target.exists() and target.stat().st_size == len(data):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as file:
+            file.write(data)
+        stored += 1
     return stored

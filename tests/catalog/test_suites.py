@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +12,7 @@ from psycopg2 import sql
 
 from include import catalog
 from include.collect.scrape import crawl
-from include.core.batch import COPY_HEADER, COPY_TRAILER, TableChanges
+from include.core.batch import TableChanges
 from include.local.postgres import EmbeddedPostgres
 from include.sample import shop
 from include.sample.site import Site
@@ -81,8 +80,7 @@ def load(url: str, changes: TableChanges) -> None:
         cursor.execute("CREATE SCHEMA IF NOT EXISTS site")
         cursor.execute(f"CREATE TEMP TABLE raw (_seq bigint, _op text, _unchanged text, {shape})")
         (step,) = changes.steps
-        step.spool.seek(0)
-        cursor.copy_expert("COPY raw FROM STDIN BINARY", BytesIO(COPY_HEADER + step.spool.read() + COPY_TRAILER))
+        cursor.copy_expert("COPY raw FROM STDIN BINARY", step.open())
         typed = ", ".join(f'"{column.name}"::{column.type}' for column in columns)
         cursor.execute(f"CREATE TABLE site.{changes.table.name} AS SELECT {typed} FROM raw")
 

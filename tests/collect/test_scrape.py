@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,14 @@ from include.catalog import source
 from include.collect.scrape import crawl
 from include.core.batch import Batch, TableChanges
 from include.core.errors import FatalError, RetriableError
+from include.sample.shelf import stock
 from include.sample.site import Site
 from include.specs import SiteSource
+from include.warehouse.connection import transaction
+from include.warehouse.landing import land, position
 
 PLATES = 16
+AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +140,25 @@ def test_a_second_crawl_finds_the_same_and_stores_nothing(
     assert {path: path.stat().st_mtime_ns for path in storage.rglob("*.png")} == stored
 
 
+def test_a_picture_that_a_killed_run_left_half_written_is_written_again(
+    batch: Batch, site: Site, shop_site: SiteSource, storage: Path
+) -> None:
+    image = storage / str(table(batch, "pictures")[0]["image"])
+    whole = image.read_bytes()
+    image.write_bytes(whole[:100])
+    crawl(shop_site, site.url, batch.end, storage)
+    assert image.read_bytes() == whole
+
+
+def test_pictures_go_to_an_object_store_as_well(site: Site, shop_site: SiteSource) -> None:
+    from upath import UPath  # what Airflow's ObjectStoragePath is made of
+
+    bucket = UPath("memory://bucket/sluice")
+    batch = crawl(shop_site, site.url, None, bucket)
+    images = {str(row["image"]) for row in table(batch, "pictures")}
+    assert {path.path.removeprefix("/bucket/sluice/") for path in bucket.rglob("*.png")} == images
+
+
 def test_a_page_that_fails_twice_is_asked_again_and_read(shop_site: SiteSource, tmp_path: Path) -> None:
     with Site(1, PLATES) as site:
         site.faults = {"/plates/plate-0013": [503, 500], "/plates/plate-0014": [500] * 9}
@@ -195,3 +219,39 @@ def test_a_position_of_another_kind_of_source_is_refused(
 ) -> None:
     with pytest.raises(FatalError, match="reads like 'crawl 3'; this one is '0/16B3748'"):
         crawl(shop_site, site.url, "0/16B3748", tmp_path)
+
+
+def landed(warehouse_url: str, query: str) -> list[tuple]:
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def test_crawls_land_only_what_is_new_and_a_changed_page_closes_its_interval(
+    shop_site: SiteSource, warehouse_url: str, tmp_path: Path
+) -> None:
+    changes: list[dict[str, int]] = []
+    with Site(1, PLATES) as site:
+        for edition in (0, 0, 1):
+            site.restock(edition)
+            with transaction(warehouse_url) as connection:
+                found = crawl(shop_site, site.url, position(connection, "shop_site"), tmp_path)
+                changes.append(land(connection, found, AT).changes)
+        first, second = (sum(change.values()) for change in changes[:2])
+        assert (first > 100, second) == (True, 0)
+        # A new price and review on one plate's page; a new plate with a page of its own, and its listing.
+        assert changes[2].pop("reviews") >= 1
+        assert changes[2] == {"pages": 3, "products": 2, "pictures": 5}
+    before, after = (stock(1, PLATES, edition).plates[13].price for edition in (0, 1))
+    assert landed(
+        warehouse_url,
+        "SELECT price::text, _batch, _seq_to IS NULL FROM landing.shop_site_products WHERE sku = 'plate-0014'"
+        " ORDER BY _seq_from",
+    ) == [(before, 1, False), (after, 3, True)]
+    assert landed(
+        warehouse_url,
+        "SELECT run, key, reasons FROM quarantine.shop_site_pictures ORDER BY run, row_number LIMIT 2",
+    ) == [
+        ("batch 1", "/photos/plate-0001-1.png", ["image: truncated"]),
+        ("batch 1", "/photos/plate-0002-1.png", ["image: not_an_image"]),
+    ]
