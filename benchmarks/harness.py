@@ -32,7 +32,7 @@ def alternate(
 def report(
     name: str, question: str, ours: list[float], against: list[float], *, goal: float, peer: str, unit: str = "s"
 ) -> dict[str, Any]:
-    """Print the table, write `results/<name>.json`, and return it. `ratio` is the median of ours/against by round."""
+    """Print the table and keep `results/<name>.json`; `ratio` is the median of ours/against by round."""
     ratio = statistics.median(a / b for a, b in zip(ours, against, strict=True))
     result = {
         "question": question,

@@ -41,6 +41,7 @@ def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('sluice.batches', 'batch'))")
         (number,) = cursor.fetchone() or (0,)
         counts, shapes, last_to = _write(cursor, batch, number, last)
+        rejected = keep_rejected(cursor, batch, number, at)
         cursor.execute(
             "INSERT INTO sluice.batches (batch, source, position_from, position_to, seq_from, seq_to, changes,"
             " rejected, landed_at) OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -52,16 +53,15 @@ def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
                 last + 1,
                 last_to,
                 json.dumps(counts),
-                len(batch.rejected),
+                rejected,
                 at,
             ),
         )
         for table in shapes:
             record_shape(cursor, batch.source, table, number)
-        keep_rejected(cursor, batch, number, at)
     return BatchRef(
         source=batch.source, batch=number, position=batch.end, seq_to=last_to, changes=counts,
-        rejected=len(batch.rejected),
+        rejected=rejected,
     )  # fmt: skip
 
 

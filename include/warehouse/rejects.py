@@ -13,9 +13,16 @@ from psycopg2.extras import execute_values
 from include.core.batch import Batch, Rejected
 from include.warehouse.tables import landing_table
 
+TEMPLATE = "(%s, %s, %s::text, %s, %s::text[], %s, %s::timestamptz)"
 
-def keep_rejected(cursor: Cursor, batch: Batch, number: int, at: datetime) -> None:
-    """Write the batch's rejected records to `quarantine."<source>_<table>"`, the run being `batch <number>`."""
+
+def keep_rejected(cursor: Cursor, batch: Batch, number: int, at: datetime) -> int:
+    """Write the batch's rejected records to `quarantine."<source>_<table>"`, the run being `batch <number>`.
+
+    A source that is read as a whole each time (`skip_unchanged`) shows the same bad records again: those
+    kept already, with the same content and reasons, are not kept twice. Returns how many are new.
+    """
+    kept = 0
     tables: defaultdict[str, list[Rejected]] = defaultdict(list)
     for rejected in batch.rejected:
         tables[rejected.table].append(rejected)
@@ -28,9 +35,15 @@ def keep_rejected(cursor: Cursor, batch: Batch, number: int, at: datetime) -> No
             for place, record in enumerate(records, start=1)
         ]  # fmt: skip
         command = sql.SQL(
-            'INSERT INTO {} (run, row_number, key, "row", reasons, batches, quarantined_at) VALUES %s'
-        ).format(sql.Identifier("quarantine", name))
-        execute_values(cursor, command, rows)
+            'INSERT INTO {target} (run, row_number, key, "row", reasons, batches, quarantined_at)'
+            " SELECT new.run, new.row_number, new.key, new.row::jsonb, new.reasons, new.batches::jsonb, new.at"
+            " FROM (VALUES %s) AS new (run, row_number, key, row, reasons, batches, at)"
+            " WHERE NOT {again} OR NOT EXISTS ("
+            "SELECT FROM {target} AS old WHERE old.key IS NOT DISTINCT FROM new.key"
+            ' AND old."row" = new.row::jsonb AND old.reasons = new.reasons) RETURNING 1'
+        ).format(target=sql.Identifier("quarantine", name), again=sql.Literal(batch.skip_unchanged))
+        kept += len(execute_values(cursor, command, rows, template=TEMPLATE, fetch=True))
+    return kept
 
 
 def _json(row: dict[str, Any]) -> str:

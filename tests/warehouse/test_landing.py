@@ -257,3 +257,16 @@ def test_two_sources_whose_joined_names_meet_are_refused(warehouse_url):
     one("a", "b_c")
     with pytest.raises(FatalError, match="belongs to another source"):
         one("a_b", "c")
+
+
+def test_a_bad_record_that_a_second_crawl_meets_again_is_kept_once(warehouse_url):
+    bad = (Rejected("products", "p1", {"price": "free"}, ("price: must be a number",)),)
+    worse = (Rejected("products", "p1", {"price": "none"}, ("price: must be a number",)),)
+    with transaction(warehouse_url) as connection:
+        crawls = [("crawl 1", bad), ("crawl 2", bad), ("crawl 3", worse)]
+        start, kept = None, []
+        for end, rejected in crawls:
+            batch = Batch("site", start, end, rejected=rejected, skip_unchanged=True)
+            kept.append(land(connection, batch, AT).rejected)
+            start = end
+    assert kept == [1, 0, 1]
