@@ -55,6 +55,8 @@ class Shown:
     removed: int
     gate: Validation | None
     audit: Validation | None
+    sources: list[dict[str, Any]]
+    facts: list[tuple[str, str]]
     manifest_text: str
 
     @property
@@ -137,14 +139,16 @@ def shown(version: Version, judged: Judged) -> Shown:
         removed=manifest.get("removed", 0),
         gate=gate,
         audit=judged.get((*run, "audit")),
+        sources=list(manifest.get("sources", ())),
+        facts=_facts(manifest),
         manifest_text=json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True),
     )
 
 
 def failed(validation: Validation) -> list[Outcome]:
-    """The expectations that did not hold, critical ones first."""
+    """The expectations that did not hold: critical ones first, then by the rows that broke them."""
     found = [outcome for outcome in validation.outcomes if not outcome.success]
-    return sorted(found, key=lambda outcome: (outcome.severity != "critical", outcome.rule))
+    return sorted(found, key=lambda o: (o.severity != "critical", -(o.unexpected or 0), o.rule))
 
 
 def most_first(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -166,6 +170,14 @@ def _counts(manifest: Mapping[str, Any]) -> list[Count]:
     ]
     place = {name: position for position, name in enumerate(_SPLITS)}
     return sorted(found, key=lambda c: (place.get(c.split, len(place)), c.label, c.origin))
+
+
+def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    suites = {f"{stage} suite": manifest.get(stage, {}).get("suite_hash") for stage in ("gate", "audit")}
+    facts = {"SQL": manifest.get("sql_hash"), **suites, "code": manifest.get("code"), "seed": manifest.get("seed")}
+    return [
+        (name, str(value)) for name, value in {**facts, "run": manifest.get("run")}.items() if value is not None
+    ]
 
 
 def _by_split(counts: Iterable[Count]) -> list[tuple[str, int]]:

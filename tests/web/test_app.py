@@ -87,7 +87,7 @@ def test_the_datasets_page_shows_a_version_whole(browser):
     assert "fraud current v1" in text
     assert "balanced by smotenc" in text
     assert "1 304" in text  # rows
-    assert "train 1 005 validation 150 test 149" in text
+    assert "all 1 304 train 1 005 validation 150 test 149" in text
     assert "false 670 → 670" in text
     assert "true 10 → 335" in text
     assert "325 smotenc" in text
@@ -112,8 +112,8 @@ def test_a_rejected_run_is_on_top_with_what_failed(browser, facts):
 
 def test_a_version_shows_its_manifest_and_both_checks(browser):
     text = text_of(browser.get("/datasets/fraud/1"))
-    assert "gate : 979 of 1 000 rows passed" in text
-    assert "audit : 1 304 of 1 304 rows passed" in text
+    assert "gate · 979 of 1 000 rows passed" in text
+    assert "audit · 1 304 of 1 304 rows passed" in text
     assert "&#34;method&#34;: &#34;smotenc&#34;" in text
     assert "f1" * 32 in text
     assert "train true smote 325" in text
