@@ -43,14 +43,12 @@ SELECT
     payments.installments,
     payments.method,
     payments.device,
-    CASE WHEN payments.ip_country = customers.country THEN 'no' ELSE 'yes' END AS abroad,
+    CASE payments.ip_country = customers.country WHEN TRUE THEN 'no' WHEN FALSE THEN 'yes' END AS abroad,
     payments.reference,
     orders.total AS order_total,
     payments.card_holder,
     customers.signed_up_at AS customer_since,
-    EXISTS (
-        SELECT FROM {{ source('shop', 'chargebacks') }} AS c WHERE c.payment_id = payments.id
-    )::integer AS is_fraud
+    (payments.id IN (SELECT payment_id FROM {{ source('shop', 'chargebacks') }} AS c))::integer AS is_fraud
 FROM payments
 JOIN habits ON habits.id = payments.id
 LEFT JOIN {{ source('shop', 'orders') }} AS orders ON orders.id = payments.order_id
