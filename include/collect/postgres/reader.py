@@ -1,0 +1,169 @@
+"""Read a Postgres source from a stored position: a snapshot the first time, then its changes."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Self
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import LogicalReplicationConnection
+
+from include.collect.postgres.pgoutput import Assembler
+from include.collect.postgres.preflight import Plan, preflight
+from include.collect.postgres.publication import create_statement
+from include.collect.postgres.relations import resolve
+from include.collect.postgres.slot import ANEW, Position, current_position, drop_slot, refuse_gap
+from include.collect.postgres.snapshot import open_snapshot
+from include.collect.postgres.stream import Stream
+from include.core.batch import Batch
+from include.core.errors import FatalError, RetriableError
+from include.specs import PostgresSource
+from include.warehouse.connection import connect
+
+# A dead peer is noticed within about two minutes, in either direction.
+KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
+
+
+class PostgresReader:
+    """One run over a source: `check`, then `batches`, each acknowledged after it has been landed.
+
+    `url` is postgresql://user:password@host:port/database. The reader holds a lock in the source's
+    database, so that of two runs at once the second is refused.
+    """
+
+    def __init__(self, source: PostgresSource, url: str) -> None:
+        self.source, self._url = source, url
+        self._connection: Connection | None = None
+        self._stream: Stream | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the lock. What was acknowledged stays so."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._stream = None
+
+    def check(self) -> Plan:
+        """Raise one FatalError with every fault of the source, each with its fix; changes nothing."""
+        with _errors_of(self.source):
+            return preflight(self._session(), self.source)
+
+    def batches(self, start: str | None) -> Iterator[Batch]:
+        """Everything after the stored position `start` up to now, in batches that end at commits.
+
+        Without a position the first batch is a snapshot, and a slot that a killed first run left is dropped.
+        Raises FatalError if the slot no longer holds what follows `start`, RetriableError if another run
+        is at work.
+        """
+        with _errors_of(self.source):
+            plan = preflight(self._session(), self.source)
+            self._lock()
+            self._publish(plan, first=start is None)
+            if start is None:
+                with closing(self._replication()) as replication, closing(self._connect()) as session:
+                    first = self._snapshot(replication, session)
+                    yield first
+                start = first.end
+            with closing(self._replication()) as replication:
+                yield from self._changes(replication, plan, Position.parse(start))
+                self._stream = None
+
+    def acknowledge(self, position: str) -> None:
+        """Tell the source that everything up to `position` has been committed in the warehouse.
+
+        After the snapshot there is nothing to tell: the slot began there.
+        """
+        if self._stream is not None:
+            with _errors_of(self.source):
+                self._stream.acknowledge(Position.parse(position))
+
+    def _snapshot(self, replication: Connection, session: Connection) -> Batch:
+        """Create the slot and enter its snapshot, which lives until the replication connection's next command."""
+        with self._session().cursor() as cursor:
+            drop_slot(cursor, self.source.slot)
+        with replication.cursor() as cursor:
+            now = current_position(cursor)
+            cursor.create_replication_slot(self.source.slot, output_plugin="pgoutput")
+            _name, consistent, exported, _plugin = cursor.fetchone()
+        position = Position.parse(f"{now.system}:{now.timeline}:{consistent}")
+        snapshots = open_snapshot(session, exported, self.source)
+        return Batch(self.source.name, None, str(position), snapshots=snapshots)
+
+    def _changes(self, replication: Connection, plan: Plan, start: Position) -> Iterator[Batch]:
+        with replication.cursor() as stream_cursor, self._session().cursor() as cursor:
+            now = current_position(stream_cursor)
+            refuse_gap(cursor, self.source.slot, start, now)
+            cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
+            (until,) = cursor.fetchone() or (0,)
+            self._stream = Stream(stream_cursor, self.source, Assembler(partial(resolve, cursor, plan)))
+            self._stream.start(start)
+            yield from self._stream.batches(start, int(until))
+
+    def _publish(self, plan: Plan, *, first: bool) -> None:
+        """Put the tables into the publication. Afterwards is too late: what changed meanwhile would be missing."""
+        if not plan.unpublished:
+            return
+        if not first:
+            names = ", ".join(repr(table.table.name) for table in plan.unpublished)
+            raise FatalError(
+                f"Publication {self.source.publication!r} does not hold {names}, and the source has been read"
+                " before: rows and changes of them would be missing.",
+                fix=f"collect a new table as a source of its own; for one that was recreated, {ANEW}.",
+            )
+        with self._session().cursor() as cursor:
+            exists = plan.publication is not None
+            cursor.execute(create_statement(self.source.publication, exists, plan.unpublished))
+
+    def _lock(self) -> None:
+        with self._session().cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(hashtext('sluice'), hashtext(%s))", (self.source.slot,))
+            if cursor.fetchone() != (True,):
+                raise RetriableError(
+                    f"Another run is reading source {self.source.name!r}.", fix="wait until it has ended."
+                )
+
+    def _session(self) -> Connection:
+        """The connection for everything but copying and streaming; it holds the lock."""
+        if self._connection is None:
+            self._connection = self._connect()
+            self._connection.autocommit = True
+        return self._connection
+
+    def _connect(self) -> Connection:
+        return connect(self._url, **KEEPALIVES)
+
+    def _replication(self) -> Connection:
+        return connect(self._url, connection_factory=LogicalReplicationConnection, **KEEPALIVES)
+
+
+@contextmanager
+def _errors_of(source: PostgresSource) -> Iterator[None]:
+    """Tell what psycopg2 raises as an error of Sluice."""
+    try:
+        yield
+    except (psycopg2.errors.ObjectInUse, psycopg2.errors.LockNotAvailable) as error:
+        raise RetriableError(
+            f"Source {source.name!r} is in use: {_first_line(error)}.",
+            fix="wait until the other session has ended.",
+        ) from error
+    except psycopg2.errors.ObjectNotInPrerequisiteState as error:
+        raise FatalError(f"Source {source.name!r} cannot go on: {_first_line(error)}.", fix=f"{ANEW}.") from error
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise RetriableError(
+            f"The connection to source {source.name!r} failed: {_first_line(error)}.", fix="run again."
+        ) from error
+    except psycopg2.Error as error:
+        raise FatalError(
+            f"Source {source.name!r} refused a command: {_first_line(error)}.",
+            fix="give the login the rights that the message names.",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

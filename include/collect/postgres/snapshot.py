@@ -1,0 +1,69 @@
+"""A consistent snapshot of a source's tables, as of the moment its slot began."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import IO
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from include.collect.postgres.describe import SourceTable, describe
+from include.core.batch import TableSnapshot
+from include.core.errors import RetriableError
+from include.specs import PostgresSource
+
+
+def open_snapshot(connection: Connection, exported: str, source: PostgresSource) -> tuple[TableSnapshot, ...]:
+    """Enter the exported snapshot on `connection`, which must be new, and describe the tables in it.
+
+    The tables stay locked against rewriting until the connection closes. Raises RetriableError if one was
+    rewritten, truncated or dropped between the slot's beginning and now: Postgres would show it empty.
+    """
+    connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION SNAPSHOT %s", (exported,))
+        # With row-level security in the way, an error is better than a part of the rows.
+        cursor.execute("SET LOCAL row_security = off")
+        cursor.execute("SET LOCAL lock_timeout = '60s'")
+        tables = []
+        for name in source.tables:
+            table = describe(cursor, name)
+            if table is not None:
+                cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
+                # The snapshot sees the old pg_class row, the function the file of now.
+                cursor.execute(
+                    "SELECT relfilenode = pg_relation_filenode(oid) FROM pg_class WHERE oid = %s", (table.oid,)
+                )
+            if table is None or cursor.fetchone() != (True,):
+                raise RetriableError(
+                    f"Table {name!r} was rewritten, truncated or dropped while its snapshot began.",
+                    fix="run again.",
+                )
+            tables.append(table)
+    return tuple(TableSnapshot(table.table, partial(_copy, connection, table)) for table in tables)
+
+
+def _copy(connection: Connection, table: SourceTable, target: IO[bytes], constants: Sequence[int | None]) -> int:
+    """COPY the table's rows and the constants into `target`; returns the number of rows."""
+    columns = [
+        _expression(sql.Identifier(column.name), portable)
+        for column, portable in zip(table.table.columns, table.portable, strict=True)
+    ]
+    columns += [sql.SQL("{}::bigint").format(sql.Literal(constant)) for constant in constants]
+    command = sql.SQL("COPY (SELECT {} FROM ONLY {}) TO STDOUT (FORMAT binary)").format(
+        sql.SQL(", ").join(columns), table.identifier
+    )
+    with connection.cursor() as cursor:
+        cursor.copy_expert(command, target)
+        return int(cursor.rowcount)
+
+
+def _expression(column: sql.Identifier, portable: bool) -> sql.Composable:
+    """The column itself, or its text by the type's own output function, as the stream has it.
+
+    A cast to text is not the same (it prints a domain over boolean as true, not t). num_nulls tells NULL
+    from a composite whose fields are all NULL.
+    """
+    if portable:
+        return column
+    return sql.SQL("CASE WHEN num_nulls({c}) = 0 THEN format('%s', {c}) END").format(c=column)
