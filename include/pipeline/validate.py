@@ -66,6 +66,7 @@ def validate(
     case = _Case(dataset, candidate, suite, at)
     with transaction(warehouse_url) as connection:
         known = recorded(connection, candidate.run, dataset.name, STAGE)
+        _refuse_swept(connection, case)
     if known is None:
         checked = run_checkpoint(warehouse_url, "staging", candidate.table, suite, candidate.run)
         with transaction(warehouse_url) as connection:
@@ -92,13 +93,17 @@ def validate(
 
 def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path) -> Validation:
     """Part the rows, decide, write the report and record it all, in the caller's transaction."""
+    _take_turns(connection, case.dataset)
+    if known := recorded(connection, case.candidate.run, case.dataset.name, STAGE):
+        return known
     verdict, passed, outcomes = _part(connection, case, checked.outcomes)
     origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
     query = rejected_rows(case.dataset, case.candidate.table, case.table("bad"))
     quarantined = quarantine(connection, case.dataset.name, query, origin)
-    if verdict.rows != passed + quarantined:
+    if not case.candidate.rows == verdict.rows == passed + quarantined:
         raise FatalError(
-            f"Rows in must be rows passed and quarantined: {verdict.rows} is not {passed} + {quarantined}.",
+            f"Rows built, judged, and passed or quarantined must be as many: {case.candidate.rows},"
+            f" {verdict.rows}, {passed} + {quarantined}.",
             fix="clear the run from its build task on; if it happens again, please report it.",
         )
     decision = decide(outcomes, verdict.rows, quarantined, case.dataset.gate)
@@ -140,12 +145,31 @@ def _part(
     return verdict, count, (*outcomes, *more)
 
 
+def _take_turns(connection: Connection, dataset: Dataset) -> None:
+    """A task that was taken for dead may still be at it: one decides, the other finds the decision."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.validate'), hashtext(%s))", (dataset.name,))
+
+
+def _refuse_swept(connection: Connection, case: _Case) -> None:
+    if not _exists(connection, case.candidate.table):
+        raise FatalError(
+            f"The candidate staging.{case.candidate.table} is gone.",
+            fix="clear the run from its build task on: a run's staging tables are dropped when it ends.",
+        )
+
+
+def _exists(connection: Connection, table: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'staging' AND tablename = %s)", (table,)
+        )
+        return bool((cursor.fetchone() or (False,))[0])
+
+
 def _restore(connection: Connection, case: _Case, known: Validation) -> None:
     """Make the passed table again if it was swept since the decision: the same rows, by the same rules."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NULL", (f'staging."{case.table("passed")}"',))
-        (missing,) = cursor.fetchone() or (False,)
-    if not missing:
+    if _exists(connection, case.table("passed")):
         return
     _verdict, passed, _outcomes = _part(connection, case, known.outcomes[: len(case.suite.expectations)])
     _drop(connection, case.table("bad"))

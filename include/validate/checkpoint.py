@@ -2,10 +2,14 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import psycopg2.errors
 
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import Outcome
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 ROLE = "sluice_writer"
 # Row detail doubles a checkpoint's cost and is cut at 200 rows: the counts decide, and rows.py finds the rows.
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+_DATABASE_ERROR = re.compile(r"\(psycopg2\.(?:errors\.)?(\w+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,13 @@ def _exception(info: Mapping[str, Any]) -> str | None:
     message = str(raised[0].get("exception_message") or "it raised an exception without a message")
     # SQLAlchemy appends the statement and its parameters, which may be values of rows.
     return " ".join(message.partition("[SQL:")[0].split())[:500]
+
+
+def _is_passing(message: str) -> bool:
+    """Whether a message speaks of the server's state (a lost connection, a full disk), not of the expectation."""
+    named = _DATABASE_ERROR.search(message)
+    kind = getattr(psycopg2.errors, named[1], None) or getattr(psycopg2, named[1], None) if named else None
+    return isinstance(kind, type) and issubclass(kind, psycopg2.OperationalError)
 
 
 @contextmanager

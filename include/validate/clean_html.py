@@ -1,5 +1,6 @@
 """Keep the harmless part of a page of HTML: an allow-list of tags and attributes, all text escaped."""
 
+import re
 from html import escape
 from html.parser import HTMLParser
 from typing import Final
@@ -9,13 +10,14 @@ TAGS: Final = frozenset({
     "ul", "ol", "li", "strong", "em", "b", "i", "code", "pre", "br", "hr", "a",
 })  # fmt: skip
 VOID: Final = frozenset({"br", "hr"})
-ATTRIBUTES: Final = frozenset({"id", "class", "colspan", "rowspan"})
+ATTRIBUTES: Final = frozenset({"id", "class", "colspan", "rowspan", "hidden"})
 # What stands inside these is no text for a reader, or belongs to the frame of the page it came from.
 DROPPED: Final = frozenset(
     {"script", "style", "head", "nav", "footer", "button", "svg", "iframe", "object", "template", "noscript"}
 )
-# Wrappers that Great Expectations' page has around the sections.
-DROPPED_CLASSES: Final = frozenset({"col-lg-2", "ge-walkthrough-modal", "modal"})
+_BLANKS: Final = re.compile(r"\s*\n\s*")
+# The sidebar, dialogs, and what folds out by script alone: tracebacks, which the task's log has too.
+DROPPED_CLASSES: Final = frozenset({"col-lg-2", "modal", "collapse"})
 
 
 def clean_html(page: str) -> str:
@@ -38,8 +40,9 @@ class _Cleaner(HTMLParser):
             if tag == self._dropping[0]:
                 self._dropping.append(tag)
             return
-        classes = set((dict(attrs).get("class") or "").split())
-        if tag in DROPPED or classes & DROPPED_CLASSES:
+        given = dict(attrs)
+        classes = set((given.get("class") or "").split())
+        if tag in DROPPED or classes & DROPPED_CLASSES or given.get("data-toggle") == "collapse":
             self._dropping.append(tag)
         elif tag in TAGS:
             self.kept.append(f"<{tag}{self._attributes(tag, attrs)}>")
@@ -58,7 +61,8 @@ class _Cleaner(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._dropping:
-            self.kept.append(escape(data))
+            # Templates leave pages of blank lines behind, which mean something in <pre> alone.
+            self.kept.append(escape(data if "pre" in self._open else _BLANKS.sub("\n", data)))
 
     def close(self) -> None:
         super().close()

@@ -38,5 +38,5 @@ def decide(outcomes: Sequence[Outcome], rows: int, rejected: int, policy: GatePo
 
 def _told(outcome: Outcome) -> str:
     if outcome.row_level:
-        return f"{outcome.rule} failed in {outcome.unexpected} rows"
-    return f"{outcome.rule} failed" + (f": {outcome.observed}" if outcome.observed is not None else "")
+        return f"{outcome.rule} failed in {outcome.unexpected} row{'' if outcome.unexpected == 1 else 's'}"
+    return f"{outcome.rule} failed" + (f": observed {outcome.observed}" if outcome.observed is not None else "")

@@ -36,9 +36,7 @@ def invariants(connection: Connection, dataset: Dataset, passed: str) -> tuple[O
             "two classes or more",
             dataset.label,
             len(classes) > 1,
-            f"{dataset.label} is {', '.join(classes[:10]) or 'nothing'} in all passed rows"
-            if len(classes) < 2
-            else f"{len(classes)} classes",
+            f"{len(classes)} in {dataset.label}: {', '.join(classes[:10])}",
         ),
     )
 
