@@ -29,8 +29,8 @@ install-dev: $(VENV)/.installed-dev ## the same, and what tests and lint need
 run: install ## do the main job once: collect, gate, balance, publish, summary
 	@"$(BIN)/python" -m include.local run
 
-up: install ## start Airflow, Postgres and the sample shop, and leave them running
-	@"$(BIN)/python" -m include.local up
+up: install ## start everything and leave it running; another port: make up PORT=8081
+	@"$(BIN)/python" -m include.local up $(if $(PORT),--port "$(PORT)")
 
 down: install ## stop what `make up` started
 	@"$(BIN)/python" -m include.local down
@@ -38,8 +38,10 @@ down: install ## stop what `make up` started
 clean: ## stop everything and remove .local/ (databases, logs, passwords)
 	@if test -x "$(BIN)/python"; then "$(BIN)/python" -m include.local clean; else rm -rf .local; fi
 
-psql: install ## open the warehouse in psql
-	@"$(BIN)/python" -m include.local psql
+# SQL reaches the shell through the environment, so that it may hold quotes.
+psql: export SLUICE_SQL = $(SQL)
+psql: install ## open the warehouse, or run one statement: make psql SQL='…' [DB=shop]
+	@"$(BIN)/python" -m include.local psql $(if $(DB),-d "$(DB)") -c "$$SLUICE_SQL"
 
 test: install-dev ## run every test
 	@"$(BIN)/python" -m pytest -n 2 --dist loadgroup

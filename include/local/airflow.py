@@ -47,7 +47,12 @@ def environment(
         "database": {"sql_alchemy_conn": database.replace("postgresql://", "postgresql+psycopg2://", 1)},
         "api": {"host": "127.0.0.1", "port": port, "base_url": server, "workers": 1, "secret_key": secrets["api"]},
         "api_auth": {"jwt_secret": secrets["jwt"]},
-        "scheduler": {"scheduler_idle_sleep_time": 0.5},
+        "scheduler": {
+            "scheduler_idle_sleep_time": 0.5,
+            # Tasks of a killed run are taken up again in a minute rather than five.
+            "orphaned_tasks_check_interval": 15,
+            "task_instance_heartbeat_timeout": 60,
+        },
         "dag_processor": {"refresh_interval": 10, "min_file_process_interval": 10},
         "logging": {"base_log_folder": place.airflow / "logs", "colored_console_log": False},
     }

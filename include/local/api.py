@@ -39,7 +39,7 @@ class Api:
         if self._token is None:
             self._token = self._send("POST", "/auth/token", self._login)["access_token"]
         wanted = {name: value for name, value in query.items() if value is not None}
-        return self._send(method, f"/api/v2{path}" + (f"?{urlencode(wanted)}" if wanted else ""), body)
+        return self._send(method, f"/api/v2{path}" + (f"?{urlencode(wanted, doseq=True)}" if wanted else ""), body)
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}

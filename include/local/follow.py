@@ -70,6 +70,17 @@ class Follower:
         answer = self.api.post(f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": {}})
         self.runs.append(Run(dag, answer["dag_run_id"]))
 
+    def take_up(self, dags: Iterable[str]) -> bool:
+        """Follow the runs of `dags` that are under way and not followed yet (a killed run's); False if none."""
+        known = {(run.dag, run.run) for run in self.runs}
+        found = []
+        for dag in dags:
+            answer = self.api.get(f"/dags/{dag}/dagRuns", state=["queued", "running"], limit=100)
+            found += [Run(dag, run["dag_run_id"]) for run in answer["dag_runs"]]
+        more = [run for run in found if (run.dag, run.run) not in known]
+        self.runs += more
+        return bool(more)
+
     def until_done(self) -> list[Run]:
         """Raises FatalError when the runs take longer than half an hour, or a promised run does not start."""
         deadline = time.monotonic() + RUN_WITHIN_SECONDS
@@ -165,13 +176,14 @@ def wait_for_dags(api: Api, wanted: Iterable[str], since: datetime, check: Calla
 
 
 def reason_in(content: list[Any]) -> str:
-    """Why a task failed, from its log as the API gives it: the last exception's text, else the last lines."""
+    """Why a task failed, from its log as the API gives it: the last exception, else the last error."""
     lines: list[dict[str, Any]] = [line if isinstance(line, dict) else {"event": str(line)} for line in content]
     for line in reversed(lines):
         if details := line.get("error_detail"):
             return f"{details[-1].get('exc_type', '')}: {details[-1].get('exc_value', '')}".strip(": ")
-    said = [str(line.get("event", "")) for line in lines]
-    return "\n".join(said[-8:]) or "its log is empty"
+    if said := [str(line["event"]) for line in lines if line.get("level") in {"error", "critical"}]:
+        return said[-1]
+    return "its log ends without an error: its process was killed, or could not start"
 
 
 def _task(answer: Mapping[str, Any]) -> Task:

@@ -24,9 +24,14 @@ def do_the_job(stack: Stack) -> int:
     wait_for_dags(stack.api, [*collections, *curations], stack.began, stack.check_alive)
     with Progress() as progress:
         follower = Follower(stack.api, progress, consumers(), stack.check_alive)
+        if follower.take_up([*collections, *curations]):
+            progress.note("Taking up what an earlier run left unfinished, too.")
         for dag in collections:
             follower.trigger(dag)
         runs = follower.until_done()
+        # News that a killed run left behind may have started a curation meanwhile.
+        while follower.take_up(curations):
+            runs = follower.until_done()
     found = gather(stack, runs, before)
     write_json(stack.place.last_run, found)
     show(found, console)

@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
+from include.catalog import SOURCES
 from include.core.errors import FatalError, RetriableError
 from include.local import airflow, processes, shop
 from include.local.api import Api
 from include.local.home import PROJECT, Home, load_secrets, read_json, write_json
 from include.local.postgres import EmbeddedPostgres
 from include.local.processes import Child
+from include.specs import PostgresSource
 from include.warehouse.connection import connect
 from include.warehouse.prepare import prepare
 
@@ -61,11 +63,10 @@ class Stack:
         self._mode = mode
         self.began = datetime.now(UTC)
         self.secrets = load_secrets(self.place)
-        self.port = free_port([port], f"run `make {mode} PORT=8081`") if port else free_port([0])
+        self.port = free_port([port], "choose another: make up PORT=8081") if port else free_port([0])
         self.say("Starting PostgreSQL 18 …")
         self.postgres.start()
-        for name in ("airflow", "warehouse", shop.DATABASE):
-            self.postgres.create_database(name)
+        self.prepare_databases()
         site = self._site()
         with ThreadPoolExecutor(2) as pool:
             steps = [pool.submit(self._start_shop, site), pool.submit(self._start_airflow, site)]
@@ -82,7 +83,7 @@ class Stack:
         with self._guard:
             self._closing = True
             children = self.children
-        if children:
+        if any(child.members() for child in children):
             self.say("Stopping …")
         processes.stop(children)
         self.postgres.stop()
@@ -109,10 +110,16 @@ class Stack:
     def check_alive(self) -> None:
         processes.check_alive(self.children)
 
-    def _start_shop(self, site: shop.Site) -> None:
+    def prepare_databases(self) -> None:
+        """Make the three databases, and the warehouse's schemas and login; safe to run again."""
+        for name in ("airflow", "warehouse", shop.DATABASE):
+            self.postgres.create_database(name)
         prepare(self.postgres.url("warehouse"), login=WAREHOUSE_LOGIN, password=self.secrets["warehouse"])
+
+    def _start_shop(self, site: shop.Site) -> None:
         self.say("Opening the sample shop …")
-        shop.prepare(self.postgres, self.secrets)
+        sources = [s for s in SOURCES if isinstance(s, PostgresSource) and s.connection == shop.CONNECTION]
+        shop.prepare(self.postgres, self.secrets, sources)
         environment = shop.environment(shop.owner_url(self.postgres, self.secrets), site)
         self._child("shop-site", shop.SITE, environment)
         self._child("shop-traffic", shop.TRAFFIC, environment)
@@ -123,7 +130,7 @@ class Stack:
             self.place, self.secrets, database=self.postgres.url("airflow"), port=self.port,
             connections={
                 "warehouse": airflow.postgres_uri(self.warehouse_url),
-                "shop": airflow.postgres_uri(shop.reader_url(self.postgres, self.secrets)),
+                shop.CONNECTION: airflow.postgres_uri(shop.reader_url(self.postgres, self.secrets)),
                 "shop_site": airflow.http_uri(site.url),
             },
         )  # fmt: skip
