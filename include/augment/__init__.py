@@ -1,0 +1,1 @@
+"""Balance tables and multiply images of the train split; every made row knows its parents."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.augment)
+from threadpoolctl import threadpool_limits
 
 from include.augment.registry import balancer, resolve
 from include.augment.samplers import NOT_ANY, Points
@@ -61,7 +62,9 @@ def balance(train: Train, declared: Balance, seed: int) -> Made:
         points = Points(_standardised(numeric), train.categorical, train.labels)
     drawn = NOT_ANY
     if targets:
-        drawn = resolve(method.implementation)(points, targets, declared.neighbours, seed)
+        # How many cores search for neighbours must not decide which of two equally near ones is found.
+        with threadpool_limits(1):
+            drawn = resolve(method.implementation)(points, targets, declared.neighbours, seed)
     start = numeric[drawn.first]
     if method.interpolates:
         start = start + drawn.weight[:, None] * (numeric[drawn.second] - start)
