@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,12 +10,15 @@ import psycopg2
 import pytest
 from jinja2 import Template
 from psycopg2 import sql
+from psycopg2.extras import execute_values
 
 from include import catalog
 from include.collect.scrape import crawl
 from include.core.batch import TableChanges
 from include.local.postgres import EmbeddedPostgres
+from include.local.shop import SEED
 from include.sample import shop
+from include.sample.shelf import DIGITS, stock
 from include.sample.site import Site
 from include.sample.traffic import trade
 from include.specs import Dataset
@@ -22,6 +26,7 @@ from include.validate.checkpoint import run_checkpoint
 from include.validate.predicates import bad_row_sql
 from include.validate.suite import load_suite
 from include.warehouse.prepare import prepare
+from include.warehouse.split import split_expression
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ROOT / "great_expectations" / "expectations"
@@ -152,3 +157,22 @@ def test_the_suite_finds_every_planted_photo_with_every_reason_and_no_other(ware
     load(warehouse, pictures)
     build(warehouse, dataset, "site")
     assert broken(warehouse, dataset) == planted
+
+
+def test_every_split_has_photos_of_every_digit(warehouse: str):
+    dataset = catalog.dataset("digit_photos")
+    photos = [
+        (photo.path, plate.sku, photo.label)
+        for plate in stock(SEED).plates
+        for photo in plate.photos
+        if photo.label in DIGITS
+    ]
+    with psycopg2.connect(warehouse) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE photos (photo text, product text, label text)")
+        execute_values(cursor, "INSERT INTO photos VALUES %s", photos)
+        cursor.execute(
+            sql.SQL("SELECT label, {}, count(*) FROM photos GROUP BY 1, 2").format(split_expression(dataset))
+        )
+        counts = {(label, split): count for label, split, count in cursor.fetchall()}
+    assert set(counts) == set(product(DIGITS, ("train", "validation", "test")))
+    assert min(counts.values()) >= 3
