@@ -9,12 +9,14 @@ from include.core.batch import Column, Table
 
 # Built-in types whose text and binary forms mean the same in every database. Not among them: types that hold
 # object ids or role names (regclass, aclitem), money (the locale's), xml (an optional library's).
-PORTABLE = (
-    "bool bytea char name int2 int4 int8 text oid json jsonb float4 float8 numeric uuid bpchar varchar bit varbit"
-    " date time timetz timestamp timestamptz interval inet cidr macaddr macaddr8 point lseg path box polygon line"
-    " circle tsvector tsquery pg_lsn int4range int8range numrange tsrange tstzrange daterange int4multirange"
-    " int8multirange nummultirange tsmultirange tstzmultirange datemultirange"
-).split()
+PORTABLE = [
+    *("bool", "bytea", "char", "name", "text", "bpchar", "varchar", "bit", "varbit", "oid", "pg_lsn", "uuid"),
+    *("int2", "int4", "int8", "float4", "float8", "numeric", "json", "jsonb", "tsvector", "tsquery"),
+    *("date", "time", "timetz", "timestamp", "timestamptz", "interval"),
+    *("inet", "cidr", "macaddr", "macaddr8", "point", "lseg", "path", "box", "polygon", "line", "circle"),
+    *("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"),
+    *("int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"),
+]
 
 # A declared name is `name` in public or `schema.name`; a dot may also be part of the name.
 TABLE = """
@@ -50,7 +52,7 @@ ORDER BY k.nth
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A table of the source. `identity` is pg_class.relreplident, `signature` what pgoutput says of its columns."""
+    """A table of the source. `identity` is pg_class.relreplident, `signature` what pgoutput says of columns."""
 
     oid: int
     schema: str

@@ -120,14 +120,19 @@ def _table_faults(cursor: Cursor, table: SourceTable) -> Iterator[Fault]:
             f"{called} has the generated column {generated[0]!r} in its key", "use a key of stored columns"
         )
     cursor.execute(
-        "SELECT current_user, has_schema_privilege(%(schema)s, 'USAGE') AND has_table_privilege(%(oid)s, 'SELECT')",
+        "SELECT current_user, row_security_active(%(oid)s::oid),"
+        " has_schema_privilege(%(schema)s, 'USAGE') AND has_table_privilege(%(oid)s, 'SELECT')",
         {"schema": table.schema, "oid": table.oid},
     )
-    login, readable = cursor.fetchone() or ()
+    login, policies, readable = cursor.fetchone() or ()
     if not readable:
         yield Fault(
             f"login {login!r} may not read {called}",
             f'GRANT USAGE ON SCHEMA "{table.schema}" TO "{login}"; GRANT SELECT ON {where} TO "{login}"',
+        )
+    if policies:
+        yield Fault(
+            f"row-level security hides rows of {called} from login {login!r}", f'ALTER ROLE "{login}" BYPASSRLS'
         )
 
 
@@ -140,8 +145,8 @@ def _publication_faults(cursor: Cursor, source: PostgresSource, plan: Plan) -> I
     if plan.publication:
         if not plan.publication.complete:
             yield Fault(
-                f"{called} leaves out some kinds of change, or publishes partitions through their root or generated"
-                " columns",
+                f"{called} leaves out some kinds of change, or publishes generated columns, or partitions through"
+                " their root",
                 f"drop {called} and let Sluice create it before the first run",
             )
         for table in plan.tables:
@@ -162,7 +167,7 @@ def _publication_faults(cursor: Cursor, source: PostgresSource, plan: Plan) -> I
     if cursor.fetchone() != (True,):
         statement = create_statement(source.publication, plan.publication is not None, plan.unpublished)
         yield Fault(
-            f"the login may not publish {', '.join(repr(table.table.name) for table in plan.unpublished)}: that takes"
-            " the tables' owner, with CREATE on the database",
+            f"the login may not publish {', '.join(repr(table.table.name) for table in plan.unpublished)}: that"
+            " takes the tables' owner, with CREATE on the database",
             f"as owner: {statement.as_string(cursor)}",
         )

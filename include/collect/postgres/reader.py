@@ -1,14 +1,14 @@
 """Read a Postgres source from a stored position: a snapshot the first time, then its changes."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
-import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import LogicalReplicationConnection
 
+from include.collect.postgres.errors import errors_of
 from include.collect.postgres.pgoutput import Assembler
 from include.collect.postgres.preflight import Plan, preflight
 from include.collect.postgres.publication import create_statement
@@ -22,7 +22,7 @@ from include.specs import PostgresSource
 from include.warehouse.connection import connect
 
 # A dead peer is noticed within about two minutes, in either direction.
-KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
+KEEPALIVES: dict[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
 
 
 class PostgresReader:
@@ -51,7 +51,7 @@ class PostgresReader:
 
     def check(self) -> Plan:
         """Raise one FatalError with every fault of the source, each with its fix; changes nothing."""
-        with _errors_of(self.source):
+        with errors_of(self.source.name):
             return preflight(self._session(), self.source)
 
     def batches(self, start: str | None) -> Iterator[Batch]:
@@ -61,7 +61,7 @@ class PostgresReader:
         Raises FatalError if the slot no longer holds what follows `start`, RetriableError if another run
         is at work.
         """
-        with _errors_of(self.source):
+        with errors_of(self.source.name):
             plan = preflight(self._session(), self.source)
             self._lock()
             self._publish(plan, first=start is None)
@@ -80,22 +80,22 @@ class PostgresReader:
         After the snapshot there is nothing to tell: the slot began there.
         """
         if self._stream is not None:
-            with _errors_of(self.source):
+            with errors_of(self.source.name):
                 self._stream.acknowledge(Position.parse(position))
 
-    def _snapshot(self, replication: Connection, session: Connection) -> Batch:
+    def _snapshot(self, replication: LogicalReplicationConnection, session: Connection) -> Batch:
         """Create the slot and enter its snapshot, which lives until the replication connection's next command."""
         with self._session().cursor() as cursor:
             drop_slot(cursor, self.source.slot)
         with replication.cursor() as cursor:
             now = current_position(cursor)
             cursor.create_replication_slot(self.source.slot, output_plugin="pgoutput")
-            _name, consistent, exported, _plugin = cursor.fetchone()
+            _name, consistent, exported, _plugin = cursor.fetchone() or ()
         position = Position.parse(f"{now.system}:{now.timeline}:{consistent}")
         snapshots = open_snapshot(session, exported, self.source)
         return Batch(self.source.name, None, str(position), snapshots=snapshots)
 
-    def _changes(self, replication: Connection, plan: Plan, start: Position) -> Iterator[Batch]:
+    def _changes(self, replication: LogicalReplicationConnection, plan: Plan, start: Position) -> Iterator[Batch]:
         with replication.cursor() as stream_cursor, self._session().cursor() as cursor:
             now = current_position(stream_cursor)
             refuse_gap(cursor, self.source.slot, start, now)
@@ -138,32 +138,5 @@ class PostgresReader:
     def _connect(self) -> Connection:
         return connect(self._url, **KEEPALIVES)
 
-    def _replication(self) -> Connection:
-        return connect(self._url, connection_factory=LogicalReplicationConnection, **KEEPALIVES)
-
-
-@contextmanager
-def _errors_of(source: PostgresSource) -> Iterator[None]:
-    """Tell what psycopg2 raises as an error of Sluice."""
-    try:
-        yield
-    except (psycopg2.errors.ObjectInUse, psycopg2.errors.LockNotAvailable) as error:
-        raise RetriableError(
-            f"Source {source.name!r} is in use: {_first_line(error)}.",
-            fix="wait until the other session has ended.",
-        ) from error
-    except psycopg2.errors.ObjectNotInPrerequisiteState as error:
-        raise FatalError(f"Source {source.name!r} cannot go on: {_first_line(error)}.", fix=f"{ANEW}.") from error
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise RetriableError(
-            f"The connection to source {source.name!r} failed: {_first_line(error)}.", fix="run again."
-        ) from error
-    except psycopg2.Error as error:
-        raise FatalError(
-            f"Source {source.name!r} refused a command: {_first_line(error)}.",
-            fix="give the login the rights that the message names.",
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    def _replication(self) -> LogicalReplicationConnection:
+        return connect(self._url, connection_factory=LogicalReplicationConnection, **KEEPALIVES)  # type: ignore[return-value]

@@ -56,8 +56,8 @@ def refuse_gap(cursor: Cursor, slot: str, stored: Position, now: Position) -> No
     """
     if (stored.system, stored.timeline) != (now.system, now.timeline):
         raise FatalError(
-            f"The stored position {stored} is of another server or timeline than this one ({now}): the database was"
-            " restored, promoted or exchanged.",
+            f"The stored position {stored} is of another server or timeline than this one ({now}): the database"
+            " was restored, promoted or exchanged.",
             fix=f"point the connection at the right server, or {ANEW}.",
         )
     if stored.lsn > now.lsn:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import IO
 
-from psycopg2 import sql
+from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from include.collect.postgres.describe import SourceTable, describe
+from include.collect.postgres.errors import errors_of
 from include.core.batch import TableSnapshot
 from include.core.errors import RetriableError
 from include.specs import PostgresSource
@@ -25,25 +27,30 @@ def open_snapshot(connection: Connection, exported: str, source: PostgresSource)
         # With row-level security in the way, an error is better than a part of the rows.
         cursor.execute("SET LOCAL row_security = off")
         cursor.execute("SET LOCAL lock_timeout = '60s'")
-        tables = []
-        for name in source.tables:
-            table = describe(cursor, name)
-            if table is not None:
-                cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
-                # The snapshot sees the old pg_class row, the function the file of now.
-                cursor.execute(
-                    "SELECT relfilenode = pg_relation_filenode(oid) FROM pg_class WHERE oid = %s", (table.oid,)
-                )
-            if table is None or cursor.fetchone() != (True,):
-                raise RetriableError(
-                    f"Table {name!r} was rewritten, truncated or dropped while its snapshot began.",
-                    fix="run again.",
-                )
-            tables.append(table)
-    return tuple(TableSnapshot(table.table, partial(_copy, connection, table)) for table in tables)
+        tables = [_hold(cursor, name) for name in source.tables]
+    return tuple(TableSnapshot(table.table, partial(_copy, connection, source.name, table)) for table in tables)
 
 
-def _copy(connection: Connection, table: SourceTable, target: IO[bytes], constants: Sequence[int | None]) -> int:
+def _hold(cursor: Cursor, name: str) -> SourceTable:
+    gone = RetriableError(
+        f"Table {name!r} was rewritten, truncated or dropped while its snapshot began.", fix="run again."
+    )
+    if (table := describe(cursor, name)) is None:
+        raise gone
+    try:
+        cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
+    except errors.UndefinedTable:
+        raise gone from None
+    # The snapshot sees the old pg_class row, the function the file of now.
+    cursor.execute("SELECT relfilenode = pg_relation_filenode(oid) FROM pg_class WHERE oid = %s", (table.oid,))
+    if cursor.fetchone() != (True,):
+        raise gone
+    return table
+
+
+def _copy(
+    connection: Connection, source: str, table: SourceTable, target: IO[bytes], constants: Sequence[int | None]
+) -> int:
     """COPY the table's rows and the constants into `target`; returns the number of rows."""
     columns = [
         _expression(sql.Identifier(column.name), portable)
@@ -53,7 +60,7 @@ def _copy(connection: Connection, table: SourceTable, target: IO[bytes], constan
     command = sql.SQL("COPY (SELECT {} FROM ONLY {}) TO STDOUT (FORMAT binary)").format(
         sql.SQL(", ").join(columns), table.identifier
     )
-    with connection.cursor() as cursor:
+    with errors_of(source), connection.cursor() as cursor:
         cursor.copy_expert(command, target)
         return int(cursor.rowcount)
 

@@ -58,6 +58,16 @@ class Line:
             )
             return [tuple(row) for row in cursor.fetchall()]
 
+    def tally(self, table, *by):
+        """How many rows a landing table has for each combination of the expressions `by`."""
+        with transaction(self.warehouse) as connection, connection.cursor() as cursor:
+            groups = ", ".join(by)
+            cursor.execute(
+                f'SELECT {groups}, count(*) FROM landing."{self.source.name}_{table}"'
+                f" GROUP BY {groups} ORDER BY {groups}"
+            )
+            return [tuple(row) for row in cursor.fetchall()]
+
     def current(self, table, columns="*"):
         return sorted(self.landed(table, columns, "_seq_to IS NULL"), key=repr)
 
