@@ -100,9 +100,10 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
             killer.cancel()
             child.kill()
             child.wait()
-    for line in complaints.read_text(errors="replace").splitlines()[-20:]:
+    said = complaints.read_text(errors="replace").splitlines()
+    for line in said[-20:]:
         log.warning("spider: %s", line)
-    return last | {"status": status}
+    return last | {"status": status, "complaint": said[-1] if said else ""}
 
 
 def _refuse_incomplete(source: SiteSource, base_url: str, outcome: dict[str, Any]) -> None:
@@ -123,13 +124,16 @@ def _refuse_incomplete(source: SiteSource, base_url: str, outcome: dict[str, Any
             f"The spider {source.spider} failed on {outcome['errors']} pages of {base_url}; the log shows where.",
             fix=f"mend include/collect/spiders/{source.spider}.py.",
         )
+    if reason is None and outcome["status"] > 0:
+        raise FatalError(
+            f"The spider {source.spider} did not run: {outcome['complaint'] or 'it said nothing'}.",
+            fix=f"mend include/collect/spiders/{source.spider}.py.",
+        )
     if reason != "finished" or outcome["status"] != 0:
-        took_too_long = reason == "closespider_timeout" or reason is None
+        seen = outcome.get("responses", 0)
         raise RetriableError(
-            f"The crawl of {base_url} broke off ({reason or 'killed'}, exit status {outcome['status']}).",
-            fix=f"raise timeout of {source.name} ({source.timeout} s) in catalog/sources.py."
-            if took_too_long
-            else "see the log of the spider.",
+            f"The crawl of {base_url} broke off ({reason or 'killed'}) after {seen} responses.",
+            fix=f"if it needs more than {source.timeout} s, raise timeout of {source.name} in catalog/sources.py.",
         )
 
 

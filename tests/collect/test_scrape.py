@@ -129,25 +129,19 @@ def test_the_crawler_keeps_to_robots_txt_and_says_who_it_is(site: Site) -> None:
     assert max(site.hits[path] for path in site.pages) == 1
 
 
-def test_a_second_crawl_finds_the_same_and_stores_nothing(
+def test_a_second_crawl_finds_the_same_and_stores_only_what_a_killed_run_left_half_written(
     batch: Batch, site: Site, shop_site: SiteSource, storage: Path
 ) -> None:
+    torn = storage / str(table(batch, "pictures")[0]["image"])
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[:100])
     stored = {path: path.stat().st_mtime_ns for path in storage.rglob("*.png")}
     again = crawl(shop_site, site.url, batch.end, storage)
     assert (again.start, again.end) == ("crawl 1", "crawl 2")
     assert [rows(changes) for changes in again.changes] == [rows(changes) for changes in batch.changes]
     assert again.rejected == batch.rejected
-    assert {path: path.stat().st_mtime_ns for path in storage.rglob("*.png")} == stored
-
-
-def test_a_picture_that_a_killed_run_left_half_written_is_written_again(
-    batch: Batch, site: Site, shop_site: SiteSource, storage: Path
-) -> None:
-    image = storage / str(table(batch, "pictures")[0]["image"])
-    whole = image.read_bytes()
-    image.write_bytes(whole[:100])
-    crawl(shop_site, site.url, batch.end, storage)
-    assert image.read_bytes() == whole
+    assert torn.read_bytes() == whole
+    assert {path for path, written in stored.items() if path.stat().st_mtime_ns != written} == {torn}
 
 
 def test_pictures_go_to_an_object_store_as_well(site: Site, shop_site: SiteSource) -> None:
@@ -201,6 +195,21 @@ def test_a_missing_first_page_is_no_crawl(shop_site: SiteSource, tmp_path: Path)
         pytest.raises(FatalError, match=r"first page .* could not be read \(status: 404\)"),
     ):
         crawl(shop_site, f"{site.url}/nowhere", None, tmp_path)
+
+
+def test_a_crawl_that_takes_too_long_is_not_landed(shop_site: SiteSource, tmp_path: Path) -> None:
+    slow = shop_site.model_copy(update={"delay": 0.3, "timeout": 2})
+    with (
+        Site(1, PLATES) as site,
+        pytest.raises(RetriableError, match=r"broke off .*more than 2 s, raise timeout"),
+    ):
+        crawl(slow, site.url, None, tmp_path)
+
+
+def test_a_spider_that_is_not_there_is_named(shop_site: SiteSource, tmp_path: Path) -> None:
+    lost = shop_site.model_copy(update={"spider": "other_site"})
+    with Site(1, PLATES) as site, pytest.raises(FatalError, match=r"other_site did not run: ModuleNotFoundError"):
+        crawl(lost, site.url, None, tmp_path)
 
 
 def test_more_pages_than_declared_are_refused_rather_than_cut_off(shop_site: SiteSource, tmp_path: Path) -> None:
