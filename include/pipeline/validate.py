@@ -27,7 +27,7 @@ from include.warehouse.validations import Validation, record, recorded
 log = logging.getLogger(__name__)
 
 STAGE = "gate"
-SAMPLE = 50
+SAMPLE = 25
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from include.warehouse.staging import slug
 from include.warehouse.validations import Validation
 
 LONGEST_VALUE = 120
+_BESIDE = frozenset({"column", "column_A", "column_B", "column_list", "batch_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def render_report(report: Report) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["value"] = _value
+    columns = {o.rule: (o.column or "").split(", ") for o in report.validation.outcomes}
+    environment.filters["columns_of"] = lambda rule: columns.get(rule, [])
     environment.filters["share"] = lambda part, whole: f"{part / whole:.2%}" if whole else "–"
     template = environment.from_string(
         resources.files("include.validate").joinpath("report.html.j2").read_text(encoding="utf-8")
@@ -68,6 +71,7 @@ def render_report(report: Report) -> str:
         max_rejected=report.max_rejected,
         failed=sorted((o for o in report.validation.outcomes if not o.success), key=_rank),
         held=[o for o in report.validation.outcomes if o.success],
+        expected=_expected(report.raw),
         details=clean_html(data_docs(report.raw)),
     )
 
@@ -81,6 +85,17 @@ def data_docs(raw: dict[str, Any]) -> str:
     result = expectationSuiteValidationResultSchema.load(raw)
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
     return str(DefaultJinjaPageView().render(document))
+
+
+def _expected(raw: dict[str, Any]) -> dict[str, str]:
+    """The arguments of each rule, but for the columns, which stand beside it."""
+    configs = [result["expectation_config"] for result in raw["results"]]
+    return {
+        config["meta"]["rule"]: ", ".join(
+            f"{name} {value}" for name, value in config["kwargs"].items() if name not in _BESIDE
+        )
+        for config in configs
+    }
 
 
 def _rank(outcome: Outcome) -> tuple[bool, int, str]:

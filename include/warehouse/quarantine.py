@@ -59,7 +59,7 @@ def quarantine(connection: Connection, dataset: str, rejected: sql.Composable, o
 
 
 def quarantined_rows(connection: Connection, dataset: str, run: str, limit: int) -> list[QuarantinedRow]:
-    """Up to `limit` rejected rows of a run: rare combinations of reasons first, so that few rows show many.
+    """Up to `limit` rejected rows of a run: one of each combination of reasons first, then the second of each.
 
     The table must exist, as it does after `quarantine`.
     """

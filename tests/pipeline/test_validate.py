@@ -1,16 +1,19 @@
 """Judging a candidate: each row passes or is quarantined, each decision is on record, a retry changes nothing."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from time import sleep
 
 import pytest
 
 from include.core.errors import FatalError, GateRejected
-from include.core.refs import Candidate
+from include.core.refs import Candidate, GateDecision
 from include.pipeline.validate import validate
 from include.specs import Dataset, GatePolicy
 from include.warehouse.connection import transaction
 from include.warehouse.staging import sweep, table_name
+from include.warehouse.validations import Validation, record
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 PAYMENTS = Dataset(
@@ -221,6 +224,25 @@ def test_a_count_that_disagrees_with_great_expectations_is_never_published(wareh
     with pytest.raises(FatalError, match="must be as many: 12, 13, 8"):
         judged(warehouse_url, tmp_path, found.model_copy(update={"rows": 12}))
     assert query(warehouse_url, "SELECT count(*) FROM sluice.validations") == [(0,)]
+
+
+def test_a_task_taken_for_dead_finds_what_the_other_decided(warehouse_url, tmp_path):
+    found = candidate(warehouse_url)
+    other = Validation(
+        run=found.run, dataset="pay", stage="gate", decision=GateDecision(decision="reject", reasons=("it said so",)),
+        rows=13, passed=8, quarantined=5, reasons={}, outcomes=(), batches={"shop": 3}, suite_hash="h",
+        report="pay/manual_1/gate.html", at=AT,
+    )  # fmt: skip
+    with ThreadPoolExecutor() as pool:
+        with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.validate'), hashtext('pay'))")
+            record(connection, other)
+            late = pool.submit(judged, warehouse_url, tmp_path, found)
+            while not query(warehouse_url, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                assert not late.done()
+                sleep(0.02)
+        with pytest.raises(GateRejected, match="it said so"):
+            late.result(timeout=30)
 
 
 def test_nothing_is_recorded_when_the_report_cannot_be_written(warehouse_url, tmp_path):

@@ -44,7 +44,7 @@ VALIDATION = Validation(
     quarantined=2, reasons={"known": 2}, outcomes=(outcome("known", unexpected=2), outcome("count", success=True)),
     batches={"shop": 3}, suite_hash="abc", report="", at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
 )  # fmt: skip
-ROW = QuarantinedRow("7", {"id": 7, "name": HOSTILE, "none": None, "long": "x" * 500}, ("known", HOSTILE))
+ROW = QuarantinedRow("7", {"id": 7, "name": HOSTILE, "none": None, "amount": "x" * 500}, ("known", HOSTILE))
 
 
 def text(page):
@@ -54,7 +54,7 @@ def text(page):
 def test_the_page_says_what_was_decided_and_on_how_many_rows():
     said = text(render_report(Report(VALIDATION, (ROW,), result(), 0.25)))
     assert "✔ Passed on 9 rows in 7 passed 2 quarantined 22.22% rejected, 25.00% allowed" in said
-    assert "critical known amount 2 22.22%" in said
+    assert "critical known amount 2 22.22% value_set [" in said
     assert "1 expectation that holds count" in said
     assert "quarantine.pay where run = 'manual__1'" in said
     assert "values must belong to this set" in said
@@ -92,6 +92,12 @@ def test_the_page_stands_alone():
     assert re.findall(r"""<[^>]*\b(?:src|href)=["']?(?!#)[^>]*>""", page) == []
     assert re.findall(r"https?://|@import|url\(", page) == []
     assert "Traceback" not in page
+
+
+def test_the_columns_that_broke_a_rule_come_first_and_are_marked():
+    page = render_report(Report(VALIDATION, (ROW,), result(), 0.25))
+    fields = re.findall(r'<span class="field (\w*)"><i>(\w+)</i>', page)
+    assert fields == [("broken", "amount"), ("", "id"), ("", "name"), ("", "none")]
 
 
 def test_long_values_are_cut_and_missing_ones_told():
