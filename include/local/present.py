@@ -33,7 +33,7 @@ def show(found: Facts, out: Console) -> None:
 def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     return table
 
 
@@ -52,16 +52,19 @@ def _rejected(found: Facts) -> Table:
     """Records that could not land, and rows that the gate kept out; a row with two reasons counts under both."""
     table = _table("where", "rows", "reason", "of them", right=("rows", "of them"))
     groups = [
-        (f"crawl of {s['source']}", s["rejected"], s["reasons"]) for s in found["collected"] if s["rejected"]
+        (f"collecting {source['source']}", f"{source['rejected']:,}", source["reasons"])
+        for source in found["collected"]
+        if source["rejected"]
     ]
     for dataset in found["datasets"]:
         if gate := dataset["gate"]:
-            where = f"gate of {dataset['dataset']}: {gate['decision']}, {gate['rows']:,} in"
-            groups.append((where, gate["quarantined"], gate["reasons"]))
+            share = f"{gate['quarantined']:,} of {gate['rows']:,}"
+            groups.append((f"gate of {dataset['dataset']}: {gate['decision']}", share, gate["reasons"]))
     for where, rows, reasons in groups:
-        table.add_row(where, f"{rows:,}", *next(iter([(r, f"{n:,}") for r, n in reasons.items()]), ("", "")))
-        for reason, count in list(reasons.items())[1:]:
-            table.add_row("", "", reason, f"{count:,}")
+        first, *others = [(reason, f"{count:,}") for reason, count in reasons.items()] or [("", "")]
+        table.add_row(where, rows, *first)
+        for other in others:
+            table.add_row("", "", *other)
     if not groups:
         table.add_row("nothing was judged", "", "", "")
     return table
@@ -76,13 +79,13 @@ def _published(found: Facts) -> Table:
             continue
         classes = sorted(version["before"] | version["after"])
         for number, name in enumerate(classes):
-            first = (f"{version['table']}{'' if version['new'] else ' (as before)'}", f"{version['rows']:,}")
+            first = (f"{dataset['dataset']} v{version['version']}", f"{version['rows']:,}")
             table.add_row(
                 *(("", "") if number else first),
                 f"{dataset['label']} = {name}",
                 f"{version['before'].get(name, 0):,}",
                 f"{version['after'].get(name, 0):,}",
-                "" if number else version["method"],
+                "" if number else version["method"] + ("" if version["new"] else ", published before"),
             )
     return table
 
