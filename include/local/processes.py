@@ -114,6 +114,15 @@ def stop(children: Iterable[Child], grace: float = GRACE_SECONDS) -> list[str]:
     return [name for name, members in left.items() if members]
 
 
+def kill(child: Child) -> None:
+    """`kill -9` the child and every process of its session, with no chance to tidy up."""
+    members = child.members()
+    for process in members:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(members, timeout=5)
+    _reap([child])
+
+
 def check_alive(children: Iterable[Child]) -> None:
     """Raises FatalError with the end of its log if one of the children has ended."""
     for child in children:

@@ -39,6 +39,7 @@ class Stack:
         self.secrets: Mapping[str, str] = {}
         self.port = 0
         self.began = datetime.min.replace(tzinfo=UTC)
+        self._environment: Mapping[str, str] = {}
         self._guard = threading.Lock()
         self._closing = False
         self._mode = ""
@@ -107,6 +108,17 @@ class Stack:
         """The names of the children that have ended."""
         return [child.name for child in self.children if not child.alive()]
 
+    def kill(self, name: str) -> None:
+        """`kill -9` a component with all that it started, as a crash of the machine would."""
+        (child,) = [child for child in self.children if child.name == name]
+        processes.kill(child)
+        with self._guard:
+            self.children.remove(child)
+
+    def start_again(self, name: str) -> None:
+        """Start a component of Airflow that was killed."""
+        self._child(name, airflow.command(*airflow.COMPONENTS[name]), self._environment)
+
     def check_alive(self) -> None:
         processes.check_alive(self.children)
 
@@ -134,6 +146,7 @@ class Stack:
                 "shop_site": airflow.http_uri(site.url),
             },
         )  # fmt: skip
+        self._environment = environment
         self._migrate(environment)
         self.say("Starting Airflow 3.3: API server, scheduler, DAG processor, triggerer …")
         for name, arguments in airflow.COMPONENTS.items():
