@@ -1,7 +1,5 @@
 """Run a suite on a warehouse table with Great Expectations: counts are made in Postgres, no row leaves it."""
 
-import logging
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ import psycopg2.errors
 
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import Outcome
+from include.validate.quiet import quiet
 from include.validate.suite import Expectation, Suite
 from include.warehouse.connection import session_options
 
@@ -34,16 +33,16 @@ class Checked:
     raw: dict[str, Any]
 
 
+@quiet()
 def run_checkpoint(warehouse_url: str, schema: str, table: str, suite: Suite, run_id: str) -> Checked:
     """Judge `schema.table` by the suite. `run_id` (DAG run and try) names the evidence.
 
     An expectation that raised, or that Great Expectations returned no or several results for, has an
     outcome with an `exception`. Raises RetriableError if the connection is lost on the way.
     """
-    with _quiet(), _context() as context:
-        with _source(context, warehouse_url) as source:
-            result = _validate(context, source, (schema, table), suite, run_id)
-        raw = result.to_json_dict()
+    context = _context()
+    with _source(context, warehouse_url) as source:
+        raw = _validate(context, source, (schema, table), suite, run_id).to_json_dict()
     outcomes = tuple(_outcome(expectation, raw["results"]) for expectation in suite.expectations)
     lost = next(
         (o.exception for o in outcomes if o.exception and "psycopg2.OperationalError" in o.exception), None
@@ -152,26 +151,18 @@ def _is_passing(message: str) -> bool:
     return isinstance(kind, type) and issubclass(kind, psycopg2.OperationalError)
 
 
-@contextmanager
-def _context() -> "Iterator[EphemeralDataContext]":
+def _context() -> "EphemeralDataContext":
     """A context that lives in memory: file contexts break when two processes write to them."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.analytics_enabled = False
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    yield context
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Great Expectations logs each failed metric with its traceback; the outcomes say the same in a line."""
-    logger = logging.getLogger("great_expectations")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)

@@ -11,6 +11,7 @@ from typing import Any
 
 from include.core.refs import Outcome
 from include.validate.clean_html import clean_html
+from include.validate.quiet import quiet
 from include.warehouse.quarantine import QuarantinedRow
 from include.warehouse.staging import slug
 from include.warehouse.validations import Validation
@@ -76,6 +77,7 @@ def render_report(report: Report) -> str:
     )
 
 
+@quiet()
 def data_docs(raw: dict[str, Any]) -> str:
     """The sections of Great Expectations' Data Docs page for a checkpoint's result, as HTML to be cleaned."""
     from great_expectations.core import expectationSuiteValidationResultSchema

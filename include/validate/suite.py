@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from include.core.errors import FatalError
 from include.validate.conditions import condition_columns
+from include.validate.quiet import quiet
 
 SEVERITIES: Final = ("critical", "warning", "info")
 ROW_COUNT: Final = "expect_table_row_count_to_be_between"
@@ -45,6 +46,7 @@ class Suite:
     hash: str
 
 
+@quiet()
 def load_suite(folder: Path, name: str, columns: Sequence[str]) -> Suite:
     """Read `<folder>/<name>.json`, in the form in which Great Expectations stores a suite.
 

@@ -228,8 +228,9 @@ def test_a_count_that_disagrees_with_great_expectations_is_never_published(wareh
 
 def test_a_task_taken_for_dead_finds_what_the_other_decided(warehouse_url, tmp_path):
     found = candidate(warehouse_url)
+    refused = GateDecision(decision="reject", reasons=("it said so",))
     other = Validation(
-        run=found.run, dataset="pay", stage="gate", decision=GateDecision(decision="reject", reasons=("it said so",)),
+        run=found.run, dataset="pay", stage="gate", decision=refused,
         rows=13, passed=8, quarantined=5, reasons={}, outcomes=(), batches={"shop": 3}, suite_hash="h",
         report="pay/manual_1/gate.html", at=AT,
     )  # fmt: skip

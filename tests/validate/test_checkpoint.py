@@ -99,7 +99,8 @@ def test_results_hold_counts_and_no_values_of_rows(pay, tmp_path):
     assert "a secret" not in json.dumps(checked.raw)
 
 
-def test_an_exception_is_an_outcome_of_its_own_kind(pay, tmp_path):
+def test_an_exception_is_an_outcome_of_its_own_kind_and_not_a_page_of_log(pay, tmp_path, caplog):
+    caplog.set_level("INFO")
     entries = [
         ("expect_table_row_count_to_be_between", {"min_value": 1}, "critical"),
         (COLUMN + "values_to_match_regex", {"column": "method", "regex": "(["}, "info"),
@@ -109,6 +110,7 @@ def test_an_exception_is_an_outcome_of_its_own_kind(pay, tmp_path):
     assert [(o.success, o.unexpected) for o in outcomes[1:]] == [(False, None)] * 2
     assert "invalid regular expression: brackets [] not balanced" in outcomes[1].exception
     assert "[SQL:" not in outcomes[1].exception
+    assert [r.getMessage() for r in caplog.records if r.name.startswith("great_expectations")] == []
     assert outcomes[2].exception == "ColumnValuesBetween metrics cannot be computed on column of type TEXT."
 
 
