@@ -44,11 +44,9 @@ def run_checkpoint(warehouse_url: str, schema: str, table: str, suite: Suite, ru
     with _source(context, warehouse_url) as source:
         raw = _validate(context, source, (schema, table), suite, run_id).to_json_dict()
     outcomes = tuple(_outcome(expectation, raw["results"]) for expectation in suite.expectations)
-    lost = next(
-        (o.exception for o in outcomes if o.exception and "psycopg2.OperationalError" in o.exception), None
-    )
+    lost = [o.exception for o in outcomes if o.exception and _is_passing(o.exception)]
     if lost:
-        raise RetriableError(f"The warehouse broke off while {schema}.{table} was checked: {lost}")
+        raise RetriableError(f"The warehouse broke off while {schema}.{table} was checked: {lost[0]}")
     return Checked(outcomes, raw)
 
 

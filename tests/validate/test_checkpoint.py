@@ -136,15 +136,13 @@ def test_a_table_that_is_gone_is_a_clear_error_without_the_password(pay, tmp_pat
     assert "own password" not in str(refusal.value)
 
 
-DYING = """
-CREATE FUNCTION staging.die() RETURNS boolean LANGUAGE sql SECURITY DEFINER
-AS 'SELECT pg_terminate_backend(pg_backend_pid())'
-"""
-
-
-def test_a_connection_lost_on_the_way_is_worth_another_try(pay, warehouse_admin_url, tmp_path):
+@pytest.mark.parametrize("end", ["terminate", "cancel"])
+def test_a_query_cut_off_by_the_server_is_worth_another_try(pay, warehouse_admin_url, tmp_path, end):
     with transaction(warehouse_admin_url, role=None) as connection:
-        connection.cursor().execute(DYING)
+        connection.cursor().execute(
+            "CREATE FUNCTION staging.die() RETURNS boolean LANGUAGE sql SECURITY DEFINER"
+            f" AS 'SELECT pg_{end}_backend(pg_backend_pid())'"
+        )
     entries = [
         ("expect_table_row_count_to_be_between", {"min_value": 1}, "critical"),
         (
