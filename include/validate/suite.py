@@ -32,10 +32,6 @@ class Expectation:
         """The columns it reads, in the order of its arguments."""
         return tuple(_columns(self.kwargs))
 
-    @property
-    def mostly(self) -> float:
-        return float(self.kwargs.get("mostly", 1))
-
 
 @dataclass(frozen=True, slots=True)
 class Suite:

@@ -155,5 +155,19 @@ def test_a_query_cut_off_by_the_server_is_worth_another_try(pay, warehouse_admin
         run_checkpoint(pay, "staging", "pay", suite(tmp_path, entries), "r")
 
 
+def test_a_password_may_look_like_a_variable(pay, warehouse_admin_url, tmp_path):
+    """Great Expectations substitutes `$NAME` in connection strings."""
+    admin = warehouse_admin_url.split("@", 1)[1]
+    with transaction(warehouse_admin_url, role=None) as connection:
+        connection.cursor().execute("CREATE ROLE dollar LOGIN PASSWORD 'a$HOME${b}' IN ROLE sluice_writer")
+    loaded = suite(tmp_path, [("expect_table_row_count_to_be_between", {"min_value": 1}, "critical")])
+    try:
+        checked = run_checkpoint(f"postgresql://dollar:a$HOME${{b}}@{admin}", "staging", "pay", loaded, "r")
+    finally:
+        with transaction(warehouse_admin_url, role=None) as connection:
+            connection.cursor().execute("DROP ROLE dollar")
+    assert checked.outcomes[0].success
+
+
 def test_nothing_is_fetched_but_counts():
     assert checkpoint.RESULT_FORMAT == {"result_format": "BASIC", "partial_unexpected_count": 0}
