@@ -82,7 +82,7 @@ def _write(cursor: Cursor, batch: Batch, number: int, last: int) -> tuple[dict[s
         index(cursor, name, snapshot.table)
     for changes in batch.changes:
         table, name = changes.table, landing_table(batch.source, changes.table.name)
-        if ensure(cursor, batch.source, table) and table not in shapes:
+        if table not in shapes and ensure(cursor, batch.source, table):
             shapes.append(table)
             index(cursor, name, table)
         merge = Merge(cursor, name, table, offset=offset, batch=number)

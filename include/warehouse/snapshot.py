@@ -4,10 +4,12 @@ import os
 import threading
 from collections.abc import Sequence
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import TableSnapshot
+from include.core.errors import FatalError
 
 PIPE_BUFFER = 1024 * 1024
 
@@ -35,13 +37,23 @@ def copy_snapshot(cursor: Cursor, target: str, snapshot: TableSnapshot, constant
 
     producer = threading.Thread(target=produce, name=f"snapshot of {snapshot.table.name}", daemon=True)
     producer.start()
+    refused: Exception | None = None
     try:
         with os.fdopen(read_end, "rb", PIPE_BUFFER) as pipe:
             cursor.copy_expert(command, pipe, PIPE_BUFFER)
     except Exception as error:
-        producer.join()
-        raise next((f for f in failures if not isinstance(f, BrokenPipeError)), error) from error
+        refused = error
     producer.join()
-    if failures:
-        raise failures[0]
+    # Where the source broke off, the warehouse only complains of a torn stream; a broken pipe is the reverse.
+    for failure in failures:
+        if refused is None or not isinstance(failure, BrokenPipeError):
+            raise failure
+    if isinstance(refused, psycopg2.DataError):
+        raise FatalError(
+            f"The snapshot of table {snapshot.table.name!r} holds a value that the warehouse refuses:"
+            f" {str(refused).strip().splitlines()[0]}.",
+            fix="correct the value at its source.",
+        ) from refused
+    if refused is not None:
+        raise refused
     return counted[0]

@@ -1,0 +1,86 @@
+"""A snapshot lands whole, or not at all, whichever side fails."""
+
+import struct
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+
+from include.core.batch import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    NULL_FRAME,
+    Batch,
+    Column,
+    Table,
+    TableChanges,
+    TableSnapshot,
+    frame,
+)
+from include.core.errors import FatalError, RetriableError
+from include.warehouse.connection import transaction
+from include.warehouse.landing import land, position
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+ITEMS = Table("items", (Column("name", "text", 1),), ("name",))
+
+
+def copied(rows, failure=None, torn=b""):
+    """A snapshot of `rows` names whose source fails at the end, if told so, after a torn row."""
+
+    def copy_to(target, constants):
+        target.write(COPY_HEADER)
+        ends = b"".join(NULL_FRAME if c is None else frame(struct.pack("!q", c)) for c in constants)
+        for number in range(rows):
+            target.write(struct.pack("!h", 1 + len(constants)) + frame(f"{number:09}") + ends)
+        if failure:
+            target.write(torn)
+            raise failure
+        target.write(COPY_TRAILER)
+        return rows
+
+    return TableSnapshot(ITEMS, copy_to)
+
+
+def land_snapshot(url, snapshot, start=None, changes=()):
+    with transaction(url) as connection:
+        return land(connection, Batch("shop", start, "1", snapshots=(snapshot,), changes=changes), AT)
+
+
+def test_all_rows_of_a_snapshot_share_one_number_and_changes_come_after(warehouse_url):
+    changes = TableChanges(ITEMS, count(1))
+    changes.delete(["000000001"])
+    landed = land_snapshot(warehouse_url, copied(3), changes=(changes,))
+    assert (landed.changes, landed.seq_to) == ({"items": 4}, 2)
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM landing.shop_items ORDER BY name")
+        assert cursor.fetchall() == [
+            ("000000000", 1, None, 1), ("000000001", 1, 2, 1), ("000000002", 1, None, 1),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("torn", [b"", b"\0\4\0\0"])
+def test_a_source_that_breaks_off_lands_nothing(warehouse_url, torn):
+    with pytest.raises(RetriableError, match="connection lost"):
+        land_snapshot(warehouse_url, copied(1000, RetriableError("connection lost"), torn))
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        assert position(connection, "shop") is None
+        cursor.execute("SELECT to_regclass('landing.shop_items')")
+        assert cursor.fetchone() == (None,)
+
+
+def test_a_value_that_the_warehouse_refuses_names_the_table(warehouse_url):
+    def copy_to(target, constants):
+        target.write(
+            COPY_HEADER + struct.pack("!h", 1 + len(constants)) + frame(b"\xff") + NULL_FRAME * len(constants)
+        )
+        return 1
+
+    with pytest.raises(FatalError, match="snapshot of table 'items' holds a value that the warehouse refuses"):
+        land_snapshot(warehouse_url, TableSnapshot(ITEMS, copy_to))
+
+
+def test_a_second_snapshot_of_a_table_is_refused(warehouse_url):
+    land_snapshot(warehouse_url, copied(1))
+    with pytest.raises(FatalError, match="has a history; no snapshot can follow"):
+        land_snapshot(warehouse_url, copied(1), start="1")
