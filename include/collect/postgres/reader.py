@@ -101,6 +101,9 @@ class PostgresReader:
             refuse_gap(cursor, self.source.slot, start, now)
             cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
             (until,) = cursor.fetchone() or (0,)
+            # Where nothing was written since, the server has nothing to say, not even that.
+            if until <= start.lsn:
+                return
             self._stream = Stream(stream_cursor, self.source, Assembler(partial(resolve, cursor, plan)))
             self._stream.start(start)
             yield from self._stream.batches(start, int(until))
