@@ -71,8 +71,10 @@ def warehouse_url(postgres: EmbeddedPostgres, warehouse_admin_url: str) -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_outside_configuration() -> None:
-    """Tests must not see the caller's Airflow or Great Expectations settings."""
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Airflow's files go to a folder decided before its first import; the caller's settings are not seen."""
     for name in [n for n in os.environ if n.startswith(("AIRFLOW", "GX_", "SLUICE_"))]:
         del os.environ[name]
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
+    return Path(os.environ["AIRFLOW_HOME"])

@@ -47,6 +47,13 @@ def reports() -> Path:
     return Path(os.environ.get("SLUICE_REPORTS") or PROJECT / ".local" / "reports")
 
 
+def reports_url() -> str:
+    """Where the plugin serves that folder: a path below Airflow's own address, if that is configured."""
+    from airflow.sdk.configuration import conf
+
+    return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/sluice/data-docs"
+
+
 def code_commit() -> str:
     """The commit that runs: SLUICE_COMMIT (set in images, which have no repository), else git's HEAD."""
     if stated := os.environ.get("SLUICE_COMMIT"):

@@ -49,9 +49,13 @@ def validate(name: str, candidate: Json) -> Json:
     """Check the candidate, quarantine its bad rows, decide, and split what passed."""
     from include.pipeline.validate import validate
 
-    found, at = Candidate.model_validate(candidate), _at()
-    where = {"suites": places.SUITES, "reports": places.reports()}
-    return _json(validate(places.warehouse_url(), _seeded(name), found, at=at, **where))
+    found = Candidate.model_validate(candidate)
+    return _json(
+        validate(
+            places.warehouse_url(), _seeded(name), found, suites=places.SUITES, reports=places.reports(),
+            at=_at(), report_url=places.reports_url(),
+        )
+    )  # fmt: skip
 
 
 @task
@@ -100,9 +104,9 @@ def audit(name: str, augmented: Json) -> Json:
     """Check the output once more: made rows, their parents, the splits, the real rows."""
     from include.pipeline.publish import audit
 
-    made, at = Augmented.model_validate(augmented), _at()
+    made = Augmented.model_validate(augmented)
     where = {"suites": places.SUITES, "reports": places.reports()}
-    return _json(audit(places.warehouse_url(), _seeded(name), made, at=at, **where))
+    return _json(audit(places.warehouse_url(), _seeded(name), made, at=_at(), **where))
 
 
 @task
@@ -141,7 +145,8 @@ def _seeded(name: str) -> Dataset:
 
 def _at() -> datetime:
     """The run's own time: the same for every task and every retry of it."""
-    return get_current_context()["dag_run"].start_date
+    run = get_current_context()["dag_run"]
+    return run.start_date or run.run_after
 
 
 def _json(reference: Any) -> Json:

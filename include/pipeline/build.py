@@ -42,7 +42,7 @@ def build(
             sql.SQL("CREATE TABLE staging.{} AS SELECT {} FROM ({}) AS built").format(
                 sql.Identifier(target),
                 sql.SQL(", ").join(map(sql.Identifier, dataset.columns)),
-                sql.SQL(query.text),  # type: ignore[arg-type]
+                sql.SQL(query.text),
             )
         )
         rows = cursor.rowcount
@@ -56,7 +56,7 @@ def build(
 def _refuse_misfit(cursor: Cursor, dataset: Dataset, query: str) -> None:
     """Every declared column must be in the SQL and every column of the SQL must be declared."""
     try:
-        cursor.execute(sql.SQL("SELECT * FROM ({}) AS built LIMIT 0").format(sql.SQL(query)))  # type: ignore[arg-type]
+        cursor.execute(sql.SQL("SELECT * FROM ({}) AS built LIMIT 0").format(sql.SQL(query)))
     except psycopg2.Error as error:
         raise FatalError(
             f"The SQL of dataset {dataset.name} fails: {str(error).strip()}", fix=f"mend {dataset.name}.sql."

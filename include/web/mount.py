@@ -21,8 +21,8 @@ class PagesOnDemand:
         with self._lock:
             if self._app is None:
                 from include.catalog import DATASETS
+                from include.orchestration import places
                 from include.web.app import create_app
-                from include.web.places import reports_root, warehouse_url
 
-                self._app = create_app(DATASETS, warehouse_url, reports_root())
+                self._app = create_app(DATASETS, places.warehouse_url, places.reports())
             return self._app

@@ -21,9 +21,8 @@ DECLARATIONS = {"include.catalog", "include.orchestration", "include.web", "incl
 
 
 @pytest.fixture(scope="module")
-def dags(tmp_path_factory):
+def dags(airflow_home):
     """Every DAG by id, loaded as Airflow's own processor loads it."""
-    os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(dag_folder=str(ROOT / "dags"))

@@ -53,8 +53,8 @@ def test_made_rows_and_their_parents_are_in_train_only_and_train_is_balanced(fir
     with asked(stack) as ask:
         assert ask(f"SELECT DISTINCT _split FROM {table} WHERE _origin <> 'real'") == [("train",)]
         assert ask(
-            f"SELECT count(*) FROM {table} m, unnest(m._parents) AS p (id)"
-            f" LEFT JOIN {table} r ON r._id = p.id AND r._split = 'train' AND r._origin = 'real' WHERE r._id IS NULL"
+            f"SELECT count(*) FROM {table} m, unnest(m._parents) AS p (id) LEFT JOIN {table} r"
+            " ON r._id = p.id AND r._split = 'train' AND r._origin = 'real' WHERE r._id IS NULL"
         ) == [(0,)]
         train = f"SELECT {label}::text, count(*) FROM {table} WHERE _split = 'train' GROUP BY 1"
         counts = dict(ask(train))
@@ -83,7 +83,7 @@ def test_a_second_run_collects_only_what_is_new(first_run, stack):
         )
         assert added < snapshot / 2
         [(doubled,)] = ask(
-            "SELECT count(*) FROM (SELECT payment_id FROM landing.shop_payments WHERE _seq_to IS NULL"
+            "SELECT count(*) FROM (SELECT id FROM landing.shop_payments WHERE _seq_to IS NULL"
             " GROUP BY 1 HAVING count(*) > 1) AS twice"
         )
         assert doubled == 0

@@ -1,6 +1,6 @@
 """The pages over a real warehouse, with and without a login."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,15 +112,6 @@ def facts(warehouse_url: str, manifest: dict[str, object]) -> Facts:
     facts.judge("run_1", **audit, report="fraud/run_1/audit.html")
     facts.publish("f1" * 32, manifest)
     return facts
-
-
-@pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Airflow keeps its files in a folder of its own, decided before its first import."""
-    home = tmp_path_factory.mktemp("airflow")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(home))
-        yield home
 
 
 Open = Callable[..., TestClient]

@@ -234,7 +234,7 @@ def test_a_warehouse_that_was_never_prepared_is_a_clear_page(open_pages, postgre
 
 
 def test_a_missing_connection_is_a_clear_page(open_pages):
-    from include.web.places import warehouse_url
+    from include.orchestration.places import warehouse_url
 
     answer = open_pages(warehouse_url).get("/datasets")
     assert answer.status_code == 503

@@ -1,4 +1,4 @@
-"""Where the API server finds warehouse and reports."""
+"""Where tasks and pages find warehouse and reports."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def test_the_warehouse_is_an_airflow_connection_and_its_password_may_hold_anything(monkeypatch, airflow_home):
-    from include.web.places import warehouse_url
+    from include.orchestration.places import warehouse_url
 
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgresql://sluice:p%40ss%2Fw%3Ard@db:5433/warehouse")
     assert warehouse_url() == "postgresql://sluice:p%40ss%2Fw%3Ard@db:5433/warehouse"
@@ -14,8 +14,8 @@ def test_the_warehouse_is_an_airflow_connection_and_its_password_may_hold_anythi
 
 @pytest.mark.parametrize(("value", "expected"), [("/srv/reports", "/srv/reports"), ("", "reports")])
 def test_reports_are_where_the_environment_says_else_in_the_project(monkeypatch, value, expected):
-    from include.web.places import reports_root
+    from include.orchestration.places import reports
 
     monkeypatch.setenv("SLUICE_REPORTS", value)
-    assert str(reports_root()).endswith(expected)
-    assert isinstance(reports_root(), Path)
+    assert str(reports()).endswith(expected)
+    assert isinstance(reports(), Path)
