@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import LogicalReplicationConnection
@@ -21,20 +21,23 @@ from include.core.errors import FatalError, RetriableError
 from include.specs import PostgresSource
 from include.warehouse.connection import connect
 
-# A dead peer is noticed within about two minutes, in either direction.
+# Either side notices within about two minutes that the other's machine is gone.
 KEEPALIVES: dict[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
+SERVER_KEEPALIVES = "SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 15; SET tcp_keepalives_count = 4"
 
 
 class PostgresReader:
     """One run over a source: `check`, then `batches`, each acknowledged after it has been landed.
 
-    `url` is postgresql://user:password@host:port/database. The reader holds a lock in the source's
-    database, so that of two runs at once the second is refused.
+    `url` is postgresql://user:password@host:port/database. From `check` on the reader holds a lock in the
+    source's database, so that of two runs at once the second is refused. Read the stored position after
+    `check`: before it, another run may still be moving it.
     """
 
     def __init__(self, source: PostgresSource, url: str) -> None:
         self.source, self._url = source, url
         self._connection: Connection | None = None
+        self._opened: list[Connection] = []
         self._stream: Stream | None = None
 
     def __enter__(self) -> Self:
@@ -44,13 +47,17 @@ class PostgresReader:
         self.close()
 
     def close(self) -> None:
-        """Give up the lock. What was acknowledged stays so."""
-        if self._connection is not None:
-            self._connection.close()
+        """End every connection, also those of a generator that was left half-way. Safe to call again."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
         self._connection = self._stream = None
 
     def check(self) -> Plan:
-        """Raise one FatalError with every fault of the source, each with its fix; changes nothing."""
+        """Raise one FatalError with every fault of the source, each with its fix; changes nothing.
+
+        Raises RetriableError if another run is at work.
+        """
         with errors_of(self.source.name):
             return preflight(self._session(), self.source)
 
@@ -58,12 +65,10 @@ class PostgresReader:
         """Everything after the stored position `start` up to now, in batches that end at commits.
 
         Without a position the first batch is a snapshot, and a slot that a killed first run left is dropped.
-        Raises FatalError if the slot no longer holds what follows `start`, RetriableError if another run
-        is at work.
+        Raises FatalError if the slot no longer holds what follows `start`, and all that `check` does.
         """
         with errors_of(self.source.name):
             plan = preflight(self._session(), self.source)
-            self._lock()
             self._publish(plan, first=start is None)
             if start is None:
                 with closing(self._replication()) as replication, closing(self._connect()) as session:
@@ -123,8 +128,10 @@ class PostgresReader:
             exists = plan.publication is not None
             cursor.execute(create_statement(self.source.publication, exists, plan.unpublished))
 
-    def _lock(self) -> None:
-        with self._session().cursor() as cursor:
+    def _lock(self, connection: Connection) -> None:
+        with connection.cursor() as cursor:
+            # The lock of a run whose machine died must not outlive it by hours.
+            cursor.execute(SERVER_KEEPALIVES)
             cursor.execute("SELECT pg_try_advisory_lock(hashtext('sluice'), hashtext(%s))", (self.source.slot,))
             if cursor.fetchone() != (True,):
                 raise RetriableError(
@@ -134,12 +141,18 @@ class PostgresReader:
     def _session(self) -> Connection:
         """The connection for everything but copying and streaming; it holds the lock."""
         if self._connection is None:
-            self._connection = self._connect()
-            self._connection.autocommit = True
+            connection = self._connect()
+            connection.autocommit = True
+            self._lock(connection)
+            self._connection = connection
         return self._connection
 
-    def _connect(self) -> Connection:
-        return connect(self._url, **KEEPALIVES)
+    def _connect(self, **options: Any) -> Connection:
+        self._opened.append(connect(self._url, **KEEPALIVES, **options))
+        return self._opened[-1]
 
     def _replication(self) -> LogicalReplicationConnection:
-        return connect(self._url, connection_factory=LogicalReplicationConnection, **KEEPALIVES)  # type: ignore[return-value]
+        connection = self._connect(connection_factory=LogicalReplicationConnection)
+        with connection.cursor() as cursor:
+            cursor.execute(SERVER_KEEPALIVES)
+        return cast("LogicalReplicationConnection", connection)

@@ -199,6 +199,29 @@ def test_of_two_runs_at_once_the_second_is_refused(line):
     assert shop.collect() == []
 
 
+def test_the_second_is_refused_before_it_could_read_a_position_that_still_moves(line):
+    shop = line("items")
+    shop.execute(ITEMS)
+    with shop.reader() as first, shop.reader() as second:
+        first.check()
+        with pytest.raises(RetriableError, match="Another run is reading"):
+            second.check()
+        first.close()
+        second.check()
+
+
+def test_a_run_that_fails_half_way_frees_the_slot_at_once(line):
+    shop = line("items")
+    shop.execute(ITEMS)
+    shop.collect()
+    shop.execute("INSERT INTO items VALUES (1, 'a')")
+    with shop.reader() as reader:
+        batches = reader.batches(shop.position())
+        next(batches)
+        assert shop.slot("active") is True
+    wait_until(lambda: shop.slot("active") is False)
+
+
 def test_a_slot_that_somebody_else_reads_can_be_tried_again_later(line):
     shop = line("items")
     shop.execute(ITEMS)
