@@ -111,7 +111,7 @@ def _about(spec: Dataset) -> str:
     made = f"balanced by {spec.balance.method}" if spec.balance else ""
     made = f"augmented by {spec.augment.recipe}" if spec.augment else made
     parts = [
-        f"label {spec.label}",
+        f"predicts {spec.label}",
         f"features {', '.join(named) or 'none'}",
         f"split by {spec.group_column}",
         made,

@@ -37,7 +37,7 @@ def validations(
         cursor.execute(
             f"SELECT {_COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
             " WHERE %(dataset)s::text IS NULL OR dataset = %(dataset)s"
-            " ORDER BY judged_at DESC, run DESC, dataset, stage DESC LIMIT %(limit)s OFFSET %(offset)s",
+            " ORDER BY judged_at DESC, run DESC, dataset, stage LIMIT %(limit)s OFFSET %(offset)s",
             {"dataset": dataset, "limit": limit, "offset": offset},
         )
         return [_validation(row) for row in cursor.fetchall()]

@@ -142,6 +142,10 @@ def test_data_docs_lists_the_newest_first_in_pages(browser, facts):
     assert "Page 1 of 2 · 62 checkpoints" in text_of(browser.get("/data-docs"))
 
 
+def test_data_docs_has_the_audit_of_a_run_above_its_gate(browser):
+    assert re.findall(r"<td>(gate|audit)</td>", browser.get("/data-docs").text) == ["audit", "gate"]
+
+
 def test_data_docs_can_be_narrowed_to_a_dataset(browser, facts):
     facts.judge("other", dataset="idle")
     assert re.findall(r'title="(\w+)">\w+</td>', browser.get("/data-docs?dataset=idle").text) == ["other"]
