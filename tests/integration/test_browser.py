@@ -13,9 +13,15 @@ from include.local.job import do_the_job
 from include.warehouse.connection import transaction
 from include.warehouse.versions import current
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(900)]
-
 CHROMIUM = shutil.which("chromium")
+MISSING = "NO CHROMIUM: THE WEB UI WAS NOT TESTED IN A BROWSER. Install Debian's package chromium."
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.xdist_group("stack"),
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(CHROMIUM is None, reason=MISSING),
+]
+
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -36,8 +42,6 @@ def published(stack):
 @pytest.fixture(scope="module")
 def page(published) -> Iterator:
     """A logged-in page. It can reach this machine alone, as in a house without internet."""
-    if CHROMIUM is None:
-        pytest.skip("NO CHROMIUM: THE WEB UI WAS NOT TESTED IN A BROWSER. Install Debian's package chromium.")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
