@@ -78,3 +78,12 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
     return Path(os.environ["AIRFLOW_HOME"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The running stack's tests begin first, since they take longest, and among them the empty warehouse's."""
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        return item.get_closest_marker("stack") is None, item.path.name != "test_line.py"
+
+    items.sort(key=place)

@@ -19,3 +19,9 @@ def test_reports_are_where_the_environment_says_else_in_the_project(monkeypatch,
     monkeypatch.setenv("SLUICE_REPORTS", value)
     assert str(reports()).endswith(expected)
     assert isinstance(reports(), Path)
+
+
+def test_the_object_storage_may_be_s3():
+    import fsspec
+
+    assert fsspec.get_filesystem_class("s3").protocol == ("s3", "s3a")
