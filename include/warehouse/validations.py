@@ -3,10 +3,17 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
 from include.core.refs import GateDecision, Outcome
+
+# What `from_row` reads, in its order.
+COLUMNS = (
+    "run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches,"
+    " suite_hash, coalesce(report, ''), judged_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +60,18 @@ def recorded(connection: Connection, run: str, dataset: str, stage: str) -> Vali
     """What was decided on this run before, if anything."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches,"
-            " suite_hash, coalesce(report, ''), judged_at FROM sluice.validations"
+            f"SELECT {COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
             " WHERE run = %s AND dataset = %s AND stage = %s",
             (run, dataset, stage),
         )
         found = cursor.fetchone()
-    if found is None:
-        return None
-    decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches, suite_hash, report, at = (
-        found
-    )
+    return from_row(found) if found else None
+
+
+def from_row(row: tuple[Any, ...]) -> Validation:
+    """The validation in a row of COLUMNS."""
+    run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, *rest = row
+    batches, suite_hash, report, at = rest
     return Validation(
         run=run,
         dataset=dataset,

@@ -2,18 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from include.core.refs import GateDecision, Outcome
 from include.warehouse.connection import connect
-from include.warehouse.validations import Validation
-
-_COLUMNS = (
-    "run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches,"
-    " suite_hash, coalesce(report, ''), judged_at"
-)
+from include.warehouse.validations import COLUMNS, Validation, from_row
 
 
 @contextmanager
@@ -35,12 +28,12 @@ def validations(
     """The newest judgements first, of all datasets or of one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
+            f"SELECT {COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
             " WHERE %(dataset)s::text IS NULL OR dataset = %(dataset)s"
             " ORDER BY judged_at DESC, run DESC, dataset, stage LIMIT %(limit)s OFFSET %(offset)s",
             {"dataset": dataset, "limit": limit, "offset": offset},
         )
-        return [_validation(row) for row in cursor.fetchall()]
+        return [from_row(row) for row in cursor.fetchall()]
 
 
 def count_validations(connection: Connection, dataset: str | None = None) -> int:
@@ -57,10 +50,10 @@ def latest_judgements(connection: Connection) -> dict[str, Validation]:
     """Each dataset's newest judgement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT ON (dataset) {_COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
+            f"SELECT DISTINCT ON (dataset) {COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
             " ORDER BY dataset, judged_at DESC, run DESC, stage"
         )
-        return {found.dataset: found for found in map(_validation, cursor.fetchall())}
+        return {found.dataset: found for found in map(from_row, cursor.fetchall())}
 
 
 def judgements_of(
@@ -72,28 +65,8 @@ def judgements_of(
     datasets, names = (list(part) for part in zip(*runs, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_COLUMNS} FROM sluice.validations WHERE (dataset, run) IN"  # noqa: S608  # a constant
+            f"SELECT {COLUMNS} FROM sluice.validations WHERE (dataset, run) IN"  # noqa: S608  # a constant
             " (SELECT * FROM unnest(%s::text[], %s::text[]))",
             (datasets, names),
         )
-        return {(v.dataset, v.run, v.stage): v for v in map(_validation, cursor.fetchall())}
-
-
-def _validation(row: tuple[Any, ...]) -> Validation:
-    run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, *rest = row
-    batches, suite_hash, report, at = rest
-    return Validation(
-        run=run,
-        dataset=dataset,
-        stage=stage,
-        decision=GateDecision(decision=decision, reasons=tuple(refusals), warnings=tuple(warnings)),
-        rows=rows,
-        passed=passed,
-        quarantined=quarantined,
-        reasons=reasons,
-        outcomes=tuple(Outcome.model_validate(outcome) for outcome in outcomes),
-        batches=batches,
-        suite_hash=suite_hash,
-        report=report,
-        at=at,
-    )
+        return {(v.dataset, v.run, v.stage): v for v in map(from_row, cursor.fetchall())}
