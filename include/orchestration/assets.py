@@ -8,12 +8,15 @@ from airflow.sdk import Asset, AssetAny
 from include.specs import Dataset
 
 
+# Assets have names and no URI: for a URI Airflow loads every provider's handler, half a second at each parse.
+
+
 def source_asset(name: str) -> Asset:
-    return Asset(name=f"source_{name}", uri=f"sluice://source/{name}", group="sluice")
+    return Asset(name=f"source_{name}", group="sluice")
 
 
 def dataset_asset(name: str) -> Asset:
-    return Asset(name=f"dataset_{name}", uri=f"sluice://dataset/{name}", group="sluice")
+    return Asset(name=f"dataset_{name}", group="sluice")
 
 
 def any_source_of(dataset: Dataset) -> Asset | AssetAny:
