@@ -1,5 +1,6 @@
 """A source under test: SQL goes in on one side, landed rows come out on the other."""
 
+import time
 from datetime import UTC, datetime
 
 import psycopg2
@@ -9,7 +10,7 @@ from include.collect.postgres import PostgresReader
 from include.pipeline.collect import collect_postgres
 from include.specs import PostgresSource
 from include.warehouse.connection import connect, transaction
-from include.warehouse.landing import position
+from include.warehouse.landing import land, position
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -46,6 +47,10 @@ class Line:
     def reader(self):
         return PostgresReader(self.source, self.url)
 
+    def land(self, batch):
+        with transaction(self.warehouse) as connection:
+            return land(connection, batch, AT)
+
     def position(self):
         with transaction(self.warehouse) as connection:
             return position(connection, self.source.name)
@@ -75,6 +80,14 @@ class Line:
         rows = self.query(f"SELECT {column} FROM pg_replication_slots WHERE slot_name = '{self.source.slot}'")
         return rows[0][0] if rows else None
 
+    @staticmethod
+    def wait_until(condition):
+        """The server hears of some things a moment later; fail after 20 s."""
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
 
 @pytest.fixture
 def line(source_url, warehouse_url):
@@ -84,3 +97,11 @@ def line(source_url, warehouse_url):
         return Line(source_url, warehouse_url, *tables, **options)
 
     return make
+
+
+@pytest.fixture
+def shop(line):
+    """A source with an empty table of items, which no run has read."""
+    shop = line("items")
+    shop.execute("CREATE TABLE items (id int PRIMARY KEY, name text)")
+    return shop
