@@ -10,20 +10,20 @@ import great_expectations as gx
 import pandas as pd
 import psycopg2
 from imblearn.over_sampling import SMOTENC
+from jinja2 import Template
+from sqlalchemy import create_engine
 
 from include.catalog import dataset
 from include.pipeline.build import SQL_FOLDER
-from include.warehouse.asof import pin, render
-from include.warehouse.connection import engine
 
 SUITE = Path(__file__).parents[1] / "great_expectations" / "expectations" / "payment_fraud.json"
 
 
-def main(url: str, seed: int) -> None:
+def main(shop_url: str, warehouse_url: str, seed: int) -> None:
     spec = dataset("payment_fraud")
-    connection = psycopg2.connect(url, options="-c role=sluice_writer")
-    query = render(connection, SQL_FOLDER / "payment_fraud.sql", pin(connection, spec.sources)).text
-    frame = pd.read_sql(query, engine(url))
+    template = Template((SQL_FOLDER / "payment_fraud.sql").read_text())
+    query = template.render(source=lambda _, table: f'public."{table}"')
+    frame = pd.read_sql(query, create_engine(shop_url.replace("postgresql://", "postgresql+psycopg2://", 1)))
     good = frame.drop(index=bad_rows(frame))
     share = good[spec.group_column].map(
         lambda group: int(hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()[:13], 16) / 16**13
@@ -35,6 +35,7 @@ def main(url: str, seed: int) -> None:
     made, label = SMOTENC(
         categorical_features=list(spec.categorical), sampling_strategy=spec.balance.ratio, random_state=seed
     ).fit_resample(features, train[spec.label])
+    connection = psycopg2.connect(warehouse_url, options="-c role=sluice_writer")
     write(connection, pd.concat([good, made.assign(is_fraud=label).iloc[len(train) :]]))
 
 
@@ -59,4 +60,4 @@ def write(connection, frame: pd.DataFrame) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.stdin.read(), int(sys.argv[1]))
+    main(*sys.stdin.read().split(), int(sys.argv[1]))
