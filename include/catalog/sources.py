@@ -6,6 +6,7 @@ SOURCES: tuple[Source, ...] = (
     PostgresSource(
         name="shop",
         connection="shop",
+        # `planted` is the sample's own answer sheet: which dirt was put where. A real source has none.
         tables=("customers", "products", "orders", "payments", "chargebacks", "planted"),
     ),
     SiteSource(

@@ -107,7 +107,7 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_incomplete(source: SiteSource, base_url: str, outcome: dict[str, Any]) -> None:
-    """Half a crawl is not landed: what it did not see would look like what is gone."""
+    """Half a crawl is not landed: nobody could tell what it did not see from what is not there."""
     reason = outcome.get("finished")
     if failure := outcome.get("start_failure"):
         problem = f"The first page of {base_url} could not be read ({failure})."
