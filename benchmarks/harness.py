@@ -1,11 +1,9 @@
-"""What every benchmark shares: alternating runs, medians, a table, and a JSON result."""
+"""What every benchmark shares: medians, a table, and a JSON result."""
 
 import json
 import os
 import platform
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
-
-
-def alternate(
-    ours: Callable[[], Any], against: Callable[[], Any], rounds: int = 3
-) -> tuple[list[float], list[float]]:
-    """Seconds of each side, run in turn after one uncounted round: a shared machine slows both alike."""
-    ours(), against()
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds):
-        for side, kept in zip((ours, against), times, strict=True):
-            begun = time.perf_counter()
-            side()
-            kept.append(time.perf_counter() - begun)
-    return times
 
 
 def report(
