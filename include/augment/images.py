@@ -37,9 +37,13 @@ class Variants:
         import cv2
 
         self._compose.set_random_seed(seed)
-        done, data = cv2.imencode(".png", self._compose(image=image)["image"])
-        if not done:
-            raise FatalError(f"OpenCV cannot write an image of shape {image.shape} as PNG.")
+        try:
+            _, data = cv2.imencode(".png", self._compose(image=image)["image"])
+        except cv2.error as error:
+            raise FatalError(
+                f"No PNG variant can be made of an image of shape {image.shape}: {error.err}.",
+                fix="keep images of 1, 3 or 4 channels, at least a pixel large; reject others in the suite.",
+            ) from error
         return data.tobytes()
 
 

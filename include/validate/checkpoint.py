@@ -46,7 +46,10 @@ def run_checkpoint(warehouse_url: str, schema: str, table: str, suite: Suite, ru
     outcomes = tuple(_outcome(expectation, raw["results"]) for expectation in suite.expectations)
     lost = [o.exception for o in outcomes if o.exception and _is_passing(o.exception)]
     if lost:
-        raise RetriableError(f"The warehouse broke off while {schema}.{table} was checked: {lost[0]}")
+        raise RetriableError(
+            f"The warehouse broke off while {schema}.{table} was checked: {lost[0]}",
+            fix="see the server's log if it goes on; Airflow tries the task again by itself.",
+        )
     return Checked(outcomes, raw)
 
 

@@ -33,6 +33,13 @@ def test_other_seeds_give_other_images(key):
     assert len({variants.png(picture(), seed) for seed in range(20)}) == 20
 
 
+def test_an_image_that_png_cannot_hold_is_told_with_a_fix():
+    with pytest.raises(
+        FatalError, match=r"No PNG variant .* shape \(32, 32, 5\): .* Fix: keep images of 1, 3 or 4"
+    ):
+        Variants("digits", {}).png(np.full((32, 32, 5), 240, dtype=np.uint8), 1)
+
+
 @pytest.mark.parametrize("shape", [(32, 32), (32, 32, 3), (24, 40)])
 def test_a_variant_has_its_parents_shape(shape):
     data = Variants("digits", {}).png(picture(shape), 1)

@@ -151,8 +151,9 @@ def test_a_query_cut_off_by_the_server_is_worth_another_try(pay, warehouse_admin
             "info",
         ),
     ]
-    with pytest.raises(RetriableError, match=r"broke off while staging\.pay was checked: \(psycopg2"):
+    with pytest.raises(RetriableError, match=r"broke off while staging\.pay was checked: \(psycopg2") as caught:
         run_checkpoint(pay, "staging", "pay", suite(tmp_path, entries), "r")
+    assert caught.value.fix.startswith("see the server's log")
 
 
 def test_a_password_may_look_like_a_variable(pay, warehouse_admin_url, tmp_path):
