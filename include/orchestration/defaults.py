@@ -36,7 +36,7 @@ def curate_dag(dataset: Dataset) -> dict[str, Any]:
         "params": {
             "seed": Param(
                 dataset.seed, type="integer", minimum=0, title="Seed",
-                description="Chance is drawn from (dataset, seed, row key): another seed, another version.",
+                description="Draws the made rows: another seed, another version. The splits stay as they are.",
             ),
             "as_of_batch": Param(
                 None, type=["null", "integer"], minimum=1, title="As of batch",

@@ -52,7 +52,7 @@ def validate(name: str, candidate: Json) -> Json:
     found = Candidate.model_validate(candidate)
     return _json(
         validate(
-            places.warehouse_url(), _seeded(name), found, suites=places.SUITES, reports=places.reports(),
+            places.warehouse_url(), catalog.dataset(name), found, suites=places.SUITES, reports=places.reports(),
             at=_at(), report_url=places.reports_url(),
         )
     )  # fmt: skip

@@ -14,11 +14,15 @@ class GatePolicy(Spec):
 
 
 class Split(Spec):
-    """Shares of the groups that go to each split; they sum to 1 and a group never moves."""
+    """Shares of the groups that go to each split; they sum to 1 and a group never moves.
+
+    `key` is the split's own: it draws which groups go where, whatever a run's seed. Changing it is a new split.
+    """
 
     train: float = Field(default=0.7, gt=0, lt=1)
     validation: float = Field(default=0.15, ge=0, lt=1)
     test: float = Field(default=0.15, ge=0, lt=1)
+    key: str = ""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -59,7 +63,7 @@ class Dataset(Spec):
 
     Every column of the SQL has one role. `key` identifies a row, `group` keeps related rows in one
     split (the key, if left out), `time` is when the row was true. An `image` column holds a path
-    inside the object storage.
+    inside the object storage. `seed` draws the rows that balance and augment make, and never a split.
     """
 
     name: Name

@@ -12,10 +12,10 @@ BITS = 4 * HEX_DIGITS
 def split_expression(dataset: Dataset) -> sql.Composable:
     """`train`, `validation` or `test` for a row with the dataset's columns in scope.
 
-    The first 52 bits of sha256(seed, dataset, group), joined by the ASCII unit separator and read as a
+    The first 52 bits of sha256(split.key, dataset, group), joined by the ASCII unit separator and read as a
     fraction of 1, are cut by the declared shares: test first, then validation, so that these two stay as
-    they are when only train is declared larger at the other's cost. A row without a group is a group of
-    its own, by its key.
+    they are when only train is declared larger at the other's cost. A run's seed has no say, so no seed
+    moves a row. A row without a group is a group of its own, by its key.
     """
     cuts = (dataset.split.test, dataset.split.test + dataset.split.validation)
     # One call, where CASE would hash twice: a million hashes take seconds.
@@ -25,7 +25,7 @@ def split_expression(dataset: Dataset) -> sql.Composable:
 
 
 def _fraction(dataset: Dataset) -> sql.Composable:
-    named = sql.Literal(f"{dataset.seed}\x1f{dataset.name}\x1f")
+    named = sql.Literal(f"{dataset.split.key}\x1f{dataset.name}\x1f")
     # The doubled separator keeps a key from meeting a group of the same text.
     group = sql.SQL("coalesce({}::text, {} || {}::text)").format(
         sql.Identifier(dataset.group_column), sql.Literal("\x1f"), sql.Identifier(dataset.key)

@@ -94,6 +94,16 @@ def test_good_rows_pass_with_id_and_split_and_bad_rows_are_quarantined_with_ever
     ]
 
 
+def test_every_seed_puts_a_row_in_the_same_split(warehouse_url, tmp_path):
+    splits = []
+    for seed in (7, 8, 9):
+        found = candidate(warehouse_url, run=f"seed__{seed}")
+        gated = judged(warehouse_url, tmp_path, found, PAYMENTS.model_copy(update={"seed": seed}))
+        splits.append(dict(query(warehouse_url, f'SELECT _id, _split FROM staging."{gated.table}"')))
+    assert len(set(splits[0].values())) > 1
+    assert splits[0] == splits[1] == splits[2]
+
+
 def test_the_decision_is_on_record_with_every_outcome(warehouse_url, tmp_path):
     gated = judged(warehouse_url, tmp_path, candidate(warehouse_url))
     ((found, outcomes),) = query(

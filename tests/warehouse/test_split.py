@@ -9,7 +9,8 @@ from include.specs import Dataset, Split
 from include.warehouse.connection import transaction
 from include.warehouse.split import split_expression
 
-GROUPED = Dataset(name="pay", sources=("shop",), key="id", group="customer", label="fraud", seed=7)
+SPLIT = Split(key="7")
+GROUPED = Dataset(name="pay", sources=("shop",), key="id", group="customer", label="fraud", split=SPLIT)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def split(warehouse_url):
 
 def documented(dataset, group):
     """The formula of the docstring, in Python."""
-    digest = hashlib.sha256(f"{dataset.seed}\x1f{dataset.name}\x1f{group}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{dataset.split.key}\x1f{dataset.name}\x1f{group}".encode()).hexdigest()
     fraction = int(digest[:13], 16) / 2**52
     cut = dataset.split.test + dataset.split.validation
     return "test" if fraction < dataset.split.test else "validation" if fraction < cut else "train"
@@ -69,10 +70,16 @@ def test_without_validation_there_is_none(split):
     assert set(found.values()) == {"train", "test"}
 
 
-def test_seed_and_dataset_change_the_split(split):
+def test_no_seed_moves_a_row(split):
+    rows = "SELECT i, i FROM generate_series(1, 200) AS i"
+    first, second = (split(GROUPED.model_copy(update={"seed": seed}), rows) for seed in (7, 8))
+    assert first == second
+
+
+def test_the_splits_key_and_the_dataset_change_the_split(split):
     rows = "SELECT i, i FROM generate_series(1, 200) AS i"
     mine = split(GROUPED, rows)
-    assert mine != split(GROUPED.model_copy(update={"seed": 8}), rows)
+    assert mine != split(GROUPED.model_copy(update={"split": Split(key="8")}), rows)
     assert mine != split(GROUPED.model_copy(update={"name": "pay2"}), rows)
 
 
@@ -82,6 +89,6 @@ def test_rows_without_a_group_are_groups_of_their_own(split):
 
 
 def test_a_dataset_without_groups_is_split_by_its_key(split):
-    plain = Dataset(name="pay", sources=("shop",), key="id", label="fraud", seed=7)
+    plain = Dataset(name="pay", sources=("shop",), key="id", label="fraud", split=SPLIT)
     found = split(plain, "SELECT i, 'same' FROM generate_series(1, 300) AS i")
     assert found == {i: documented(plain, i) for i in range(1, 301)}
