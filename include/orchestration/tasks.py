@@ -105,8 +105,12 @@ def audit(name: str, augmented: Json) -> Json:
     from include.pipeline.publish import audit
 
     made = Augmented.model_validate(augmented)
-    where = {"suites": places.SUITES, "reports": places.reports()}
-    return _json(audit(places.warehouse_url(), _seeded(name), made, at=_at(), **where))
+    return _json(
+        audit(
+            places.warehouse_url(), _seeded(name), made, suites=places.SUITES, reports=places.reports(),
+            at=_at(), report_url=places.reports_url(),
+        )
+    )  # fmt: skip
 
 
 @task

@@ -24,11 +24,19 @@ STAGE = "audit"
 
 
 def audit(
-    warehouse_url: str, dataset: Dataset, augmented: Augmented, *, suites: Path, reports: Path, at: datetime
+    warehouse_url: str,
+    dataset: Dataset,
+    augmented: Augmented,
+    *,
+    suites: Path,
+    reports: Path,
+    at: datetime,
+    report_url: str = "",
 ) -> Augmented:
     """Check the made table in SQL and by the suite `<dataset>_audit`; hand it on, or raise GateRejected.
 
-    Either way the judgement is in `sluice.validations` and the page `audit.html` lies beside the gate's.
+    Either way the judgement is in `sluice.validations` and the page `audit.html` lies beside the gate's;
+    `report_url` is where that folder is served.
     A retry checks again; a run that was once rejected stays rejected.
     """
     from include.validate.checkpoint import run_checkpoint
@@ -65,9 +73,10 @@ def audit(
             write_report(reports, Report(judged, (), checked.raw))
     for verdict in (judged, before):
         if verdict and verdict.decision.decision == "reject":
+            where = f"{report_url.rstrip('/')}/{verdict.report}" if report_url else str(reports / verdict.report)
             raise GateRejected(
                 f"The audit rejected {dataset.name} ({rows} rows): {'; '.join(verdict.decision.reasons)}."
-                f" Report: {reports / verdict.report}.",
+                f" Report: {where}.",
                 fix="mend the step that made these rows, and trigger a new run.",
             )
     log.info("audited %s rows of %s by %s rules", rows, dataset.name, len(outcomes))

@@ -75,8 +75,9 @@ class Release(Warehouse):
     def balanced(self, run="run_1", rows=120, dataset=None):
         return balance(self.url, dataset or self.dataset, self.passed(run, rows))
 
-    def audit(self, made, dataset=None):
-        return audit(self.url, dataset or self.dataset, made, at=self.at, suites=self.suites, reports=self.reports)
+    def audit(self, made, dataset=None, **options):
+        where = {"suites": self.suites, "reports": self.reports, **options}
+        return audit(self.url, dataset or self.dataset, made, at=self.at, **where)
 
     def publish(self, made, dataset=None, **options):
         return publish(self.url, dataset or self.dataset, made, at=self.at, code="c0ffee", **options)

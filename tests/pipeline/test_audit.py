@@ -44,6 +44,23 @@ def test_a_rejected_run_stays_rejected_when_its_table_is_mended(fraud):
         fraud.audit(again)
 
 
+@pytest.mark.parametrize(
+    ("report_url", "where"),
+    [
+        ("https://airflow.example.org/sluice/data-docs/", "https://airflow.example.org/sluice/data-docs/fraud/"),
+        ("", "/fraud/"),
+    ],
+)
+def test_a_rejection_says_where_its_report_is_served(fraud, report_url, where):
+    made = fraud.balanced()
+    fraud.execute(f"""UPDATE staging."{made.table}" SET amount = amount + 1 WHERE _id = '8'""")
+    with pytest.raises(GateRejected) as caught:
+        fraud.audit(made, report_url=report_url)
+    served = caught.value.problem.partition("Report: ")[2]
+    assert served.startswith(where if report_url else f"{fraud.reports}{where}")
+    assert served.endswith("audit.html.")
+
+
 def test_a_retry_of_the_audit_checks_again_and_records_once(fraud):
     made = fraud.balanced()
     for _retry in range(2):
