@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include import catalog
 from include.core.refs import Augmented, BatchRef, Candidate, Gated
 from include.orchestration import places
+from include.orchestration.asked import batch_as_asked, dataset_as_asked, source_as_asked
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
 from include.specs import Dataset, PostgresSource
@@ -23,7 +24,7 @@ def collect(name: str) -> list[Json]:
     """Read the source from its stored position and land what is new; skipped if nothing is."""
     from include.pipeline.collect import collect_postgres, collect_site
 
-    source = catalog.source(name).model_copy(update=dict(get_current_context()["params"]))
+    source = source_as_asked(catalog.source(name), _params())
     warehouse, at = places.warehouse_url(), _at()
     if isinstance(source, PostgresSource):
         landed = collect_postgres(source, places.database_url(source.connection), warehouse, at=at)
@@ -38,9 +39,8 @@ def build(name: str) -> Json:
     """Run the dataset's SQL over its sources as of the pinned batches."""
     from include.pipeline.build import build
 
-    context = get_current_context()
-    as_of, run = context["params"]["as_of_batch"], context["dag_run"].run_id
-    return _json(build(places.warehouse_url(), catalog.dataset(name), run, as_of_batch=as_of))
+    run, as_of = get_current_context()["dag_run"].run_id, batch_as_asked(_params())
+    return _json(build(places.warehouse_url(), _seeded(name), run, as_of_batch=as_of))
 
 
 @task
@@ -144,7 +144,12 @@ def _announce(source: str, landed: list[BatchRef]) -> list[Json]:
 
 def _seeded(name: str) -> Dataset:
     """The dataset as declared, with the seed that the run's form asks for."""
-    return catalog.dataset(name).model_copy(update={"seed": get_current_context()["params"]["seed"]})
+    return dataset_as_asked(catalog.dataset(name), _params())
+
+
+def _params() -> dict[str, Any]:
+    """The run's form, and whatever else a trigger put beside it."""
+    return dict(get_current_context()["params"])
 
 
 def _at() -> datetime:

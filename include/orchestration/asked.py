@@ -1,0 +1,50 @@
+"""What a run was asked for: the fields of its form alone, each checked; what else a trigger sends is ignored."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from include.core.errors import FatalError
+from include.specs import Dataset, PostgresSource, Source
+
+BATCH = TypeAdapter(Annotated[int, Field(ge=1)] | None)
+SEED = TypeAdapter(Annotated[int, Field(ge=0)])
+
+
+def bound(source: Source) -> str:
+    """The one field of a source that its form may set."""
+    return "batch_changes" if isinstance(source, PostgresSource) else "max_pages"
+
+
+def source_as_asked(source: Source, params: Mapping[str, Any]) -> Source:
+    """The source as declared, but for its bound. Raises FatalError for a value that the declaration refuses."""
+    field = bound(source)
+    try:
+        return type(source).model_validate(source.model_dump() | {field: params[field]})
+    except ValidationError as error:
+        raise _refusal(field, params[field], error) from error
+
+
+def dataset_as_asked(dataset: Dataset, params: Mapping[str, Any]) -> Dataset:
+    """The dataset as declared, but for its seed. Raises FatalError unless that is a number from 0 on."""
+    return dataset.model_copy(update={"seed": _checked(SEED, "seed", params)})
+
+
+def batch_as_asked(params: Mapping[str, Any]) -> int | None:
+    """The batch to read the sources as of; None is the newest. Raises FatalError unless it can be one."""
+    return _checked(BATCH, "as_of_batch", params)
+
+
+def _checked(kind: TypeAdapter[Any], field: str, params: Mapping[str, Any]) -> Any:
+    try:
+        return kind.validate_python(params[field])
+    except ValidationError as error:
+        raise _refusal(field, params[field], error) from error
+
+
+def _refusal(field: str, value: object, error: ValidationError) -> FatalError:
+    return FatalError(
+        f"The run was asked for {field} = {value!r}: {error.errors()[0]['msg']}.",
+        fix=f"trigger it again with another {field}, or leave it out.",
+    )
