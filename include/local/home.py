@@ -111,7 +111,11 @@ def write_json(path: Path, content: Any) -> None:
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     partial.touch(mode=0o600)
-    partial.write_text(json.dumps(content, indent=2) + "\n")
+    with partial.open("w") as out:
+        out.write(json.dumps(content, indent=2) + "\n")
+        out.flush()
+        # Without it, a power cut may leave the new name on an empty file.
+        os.fsync(out.fileno())
     partial.replace(path)
 
 

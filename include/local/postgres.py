@@ -22,11 +22,22 @@ import psycopg2
 from psycopg2 import sql
 
 from include.core.errors import FatalError
+from include.local.home import write_json
 
 SUPERUSER = "postgres"
 # PostgreSQL refuses to run as root, and its own user cannot enter root's folders: its files live here then.
 ROOT_HOME = Path("/var/lib/sluice")
 ROOT_RUNS_AS = "pgserver"
+PROGRAM_SECONDS = 120
+PORT_TAKEN = "Address already in use"
+AFRESH = "run `make clean` to begin afresh; what was collected so far is lost"
+# What PostgreSQL's programs print, and what a person can do about it.
+FIXES = {
+    PORT_TAKEN: "run the command again; another program took the port meanwhile.",
+    "No space left on device": "free some space on the disk of {place}.",
+    "Cannot allocate memory": "free some memory: stop other programs.",
+    "Permission denied": "let the user who runs PostgreSQL read and write {place}.",
+}
 
 SETTINGS = {
     "listen_addresses": "'127.0.0.1'",
@@ -57,33 +68,35 @@ class EmbeddedPostgres:
 
     @property
     def port(self) -> int:
-        return int(self._read()["port"])
+        return int(self._known("port"))
 
     @property
     def password(self) -> str:
-        return str(self._read()["password"])
+        return str(self._known("password"))
 
     def url(self, database: str, *, user: str = SUPERUSER, password: str | None = None) -> str:
         secret = quote(password or self.password, safe="")
         return f"postgresql://{quote(user)}:{secret}@127.0.0.1:{self.port}/{quote(database)}"
 
     def start(self) -> None:
-        """Start the server, or take over one that an earlier, killed run left behind."""
+        """Start the server, or take over one that an earlier, killed run left behind.
+
+        Raises FatalError if it does not start, or if the state that an earlier run left cannot be used.
+        """
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
+        self._known("password")
         if self.running():
             return
-        port = self._free_port()
-        lines = [f"{name} = {value}\n" for name, value in {**self.settings, "port": str(port)}.items()]
-        (self.data / "sluice.conf").write_text("".join(lines))
-        self._write(self._read() | {"port": port})
-        done = self._run("pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.log))
-        if done.returncode != 0:
-            tail = self.log.read_text(errors="replace")[-600:] if self.log.exists() else done.stderr
+        printed = self._serve(self._free_port())
+        if PORT_TAKEN in printed:
+            # Another program took the port between the look and the start.
+            printed = self._serve(self._free_port())
+        if printed:
             raise FatalError(
-                f"The embedded PostgreSQL did not start: {tail.strip()}",
-                fix="free disk space or memory, or run `make clean` to begin afresh.",
+                f"The embedded PostgreSQL did not start: {printed[-600:].strip()}",
+                fix=fix_of(printed, self.data.parent),
             )
 
     def stop(self) -> None:
@@ -94,6 +107,7 @@ class EmbeddedPostgres:
     def destroy(self) -> None:
         """Stop the server and remove its data."""
         self.stop()
+        self._remove_partial()
         shutil.rmtree(self.data.parent if self.as_root else self.data, ignore_errors=True)
         self.state.unlink(missing_ok=True)
 
@@ -119,26 +133,54 @@ class EmbeddedPostgres:
         return self._binaries() / name
 
     def _initialise(self) -> None:
+        """Make the cluster beside its place and move it there whole, so that a killed start leaves none."""
         self.data.parent.mkdir(parents=True, exist_ok=True)
         self._hand_over(self.data.parent)
-        password = secrets.token_urlsafe(24)
+        self._remove_partial()
+        # Known before the cluster is: a cluster whose password nobody knows would be lost.
+        password = str(self._read().get("password") or secrets.token_urlsafe(24))
+        self._write(self._read() | {"password": password})
+        # A killed start's initdb may still be at work in its own folder, so each start has another one.
+        partial = self.data.with_name(f"data.partial-{secrets.token_hex(4)}")
         with tempfile.NamedTemporaryFile("w", dir=self.data.parent, suffix=".pw") as secret:
             secret.write(password)
             secret.flush()
             self._hand_over(Path(secret.name))
             done = self._run(
-                "initdb", "-D", str(self.data), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8",
+                "initdb", "-D", str(partial), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8",
                 "--auth=scram-sha-256", f"--pwfile={secret.name}",
             )  # fmt: skip
         if done.returncode != 0:
-            shutil.rmtree(self.data, ignore_errors=True)
+            self._remove_partial()
             raise FatalError(
-                f"initdb failed: {done.stderr.strip()[-600:]}",
-                fix=f"check free disk space and the rights of {self.data.parent}.",
+                f"initdb failed: {done.stderr.strip()[-600:]}", fix=fix_of(done.stderr, self.data.parent)
             )
-        with (self.data / "postgresql.conf").open("a") as config:
+        with (partial / "postgresql.conf").open("a") as config:
             config.write("include_if_exists = 'sluice.conf'\n")
-        self._write({"password": password})
+        try:
+            partial.rename(self.data)
+        except OSError as error:
+            raise FatalError(
+                f"{self.data} is in the way of a new cluster ({error.strerror}) and is none itself.",
+                fix=f"{AFRESH}.",
+            ) from None
+
+    def _remove_partial(self) -> None:
+        """Remove what starts that were killed in the middle of initdb left behind."""
+        for partial in self.data.parent.glob("data.partial-*"):
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _serve(self, port: int) -> str:
+        """Start the server on that port; returns what it printed if it did not start, else nothing."""
+        lines = [f"{name} = {value}\n" for name, value in {**self.settings, "port": str(port)}.items()]
+        (self.data / "sluice.conf").write_text("".join(lines))
+        self._write(self._read() | {"port": port})
+        seen = self.log.stat().st_size if self.log.exists() else 0
+        done = self._run("pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.log))
+        if done.returncode == 0:
+            return ""
+        logged = self.log.read_bytes()[seen:].decode(errors="replace") if self.log.exists() else ""
+        return logged.strip() or done.stderr.strip() or f"pg_ctl ended with {done.returncode}"
 
     def _free_port(self) -> int:
         """The port used last time if it is still free, else any free one."""
@@ -184,11 +226,17 @@ class EmbeddedPostgres:
         if self.as_root:
             identity = {"user": self._user().pw_uid, "group": self._user().pw_gid, "extra_groups": []}
         with tempfile.TemporaryFile("w+") as output:
-            done = subprocess.run(
-                [str(self.binary(program)), *arguments], stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, cwd="/", timeout=120, check=False,
-                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}, **identity,
-            )  # type: ignore[call-overload]  # fmt: skip
+            try:
+                done = subprocess.run(
+                    [str(self.binary(program)), *arguments], stdin=subprocess.DEVNULL, stdout=output,
+                    stderr=subprocess.STDOUT, cwd="/", timeout=PROGRAM_SECONDS, check=False,
+                    env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}, **identity,
+                )  # type: ignore[call-overload]  # fmt: skip
+            except subprocess.TimeoutExpired:
+                raise FatalError(
+                    f"PostgreSQL's {program} did not end within {PROGRAM_SECONDS} seconds.",
+                    fix="run the command again when the machine is less busy.",
+                ) from None
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, "", output.read())
 
@@ -203,9 +251,29 @@ class EmbeddedPostgres:
         if self.as_root:
             os.chown(path, self._user().pw_uid, self._user().pw_gid)
 
+    def _known(self, name: str) -> str | int:
+        """An entry of the state. Raises FatalError if a server is there and nobody knows it."""
+        try:
+            return self._read()[name]
+        except KeyError:
+            raise FatalError(
+                f"{self.state} does not hold the {name} of the server in {self.data}.", fix=f"{AFRESH}."
+            ) from None
+
     def _read(self) -> dict[str, str | int]:
-        return json.loads(self.state.read_text()) if self.state.exists() else {}
+        """What is known of the server; nothing before its first start."""
+        if not self.state.exists():
+            return {}
+        try:
+            return dict(json.loads(self.state.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise FatalError(f"{self.state} cannot be read: {error}.", fix=f"{AFRESH}.") from None
 
     def _write(self, state: dict[str, str | int]) -> None:
-        self.state.touch(mode=0o600)
-        self.state.write_text(json.dumps(state))
+        write_json(self.state, state)
+
+
+def fix_of(printed: str, place: Path) -> str:
+    """What a person can do about a server in `place` that printed this and ended."""
+    known = [fix.format(place=place) for said, fix in FIXES.items() if said in printed]
+    return known[0] if known else f"remove what it complains about, or {AFRESH}."
