@@ -7,7 +7,6 @@ from airflow.sdk import Asset, AssetAny
 
 from include.specs import Dataset
 
-
 # Assets have names and no URI: for a URI Airflow loads every provider's handler, half a second at each parse.
 
 

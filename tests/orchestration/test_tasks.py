@@ -57,7 +57,7 @@ def test_a_dataset_has_the_seed_of_the_form_and_else_what_was_declared(context):
     assert _seeded("payment_fraud") == declared.model_copy(update={"seed": 4711})
 
 
-def test_a_collection_ignores_a_trigger_s_other_keys(context, monkeypatch):
+def test_a_collection_checks_its_form_before_it_connects_anywhere(context, monkeypatch):
     from airflow.sdk.exceptions import AirflowFailException
 
     from include.orchestration import tasks
