@@ -29,6 +29,23 @@ def collect_dag(source: Source) -> dict[str, Any]:
     }
 
 
+def decommission_dag(source: PostgresSource) -> dict[str, Any]:
+    """Arguments of @dag for leaving a source: it runs by hand alone, and only with the source's name typed in."""
+    return {
+        "dag_id": f"decommission_{source.name}",
+        "schedule": None,
+        "params": {
+            "confirmation": Param(
+                "", type="string", title="Confirmation",
+                description=f"There is no way back. Type {source.name} to drop its slot and its publication.",
+            )
+        },
+        "tags": ["sluice", "decommission", source.kind],
+        "doc_md": _decommission_doc(source),
+        **_common(),
+    }  # fmt: skip
+
+
 def curate_dag(dataset: Dataset) -> dict[str, Any]:
     """Arguments of @dag for a dataset, but for its schedule."""
     return {
@@ -83,6 +100,16 @@ def _collect_doc(source: Source) -> str:
         f"### Collect `{source.name}`\n\nReads {what}, from the position that the last batch reached, and lands "
         "it as history.\nData and position are one transaction: a run may be killed and repeated at any point.\n\n"
         "A run that finds nothing new is *skipped* and starts no curation."
+    )
+
+
+def _decommission_doc(source: PostgresSource) -> str:
+    return (
+        f"### Decommission `{source.name}`\n\nDrops the replication slot `{source.slot}` and the publication "
+        f"`{source.publication}` at the source, which would else keep log for us until its disk is full. What was "
+        "landed stays, and so do versions.\n\n"
+        f"Afterwards `collect_{source.name}` refuses to go on: take the source out of "
+        "`include/catalog/sources.py`, or give it a new name there: under that it is collected from a snapshot on."
     )
 
 

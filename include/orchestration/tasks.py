@@ -7,6 +7,7 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include import catalog
+from include.core.errors import FatalError
 from include.core.refs import Augmented, BatchRef, Candidate, Gated
 from include.orchestration import places
 from include.orchestration.asked import batch_as_asked, dataset_as_asked, source_as_asked
@@ -31,6 +32,21 @@ def collect(name: str) -> list[Json]:
     else:
         landed = collect_site(source, places.site_url(source.connection), warehouse, places.storage(), at=at)
     return _announce(name, landed)
+
+
+@task
+@told_to_airflow
+def decommission(name: str) -> list[str]:
+    """Drop what a Postgres source keeps for us at its server, if the form confirms it by the source's name."""
+    from include.pipeline.decommission import decommission
+
+    source = catalog.source(name)
+    if not isinstance(source, PostgresSource):
+        raise FatalError(
+            f"Source {name!r} is no Postgres database: it keeps nothing for us that could be dropped."
+        )
+    url, confirmation = places.database_url(source.connection), str(_params()["confirmation"])
+    return decommission(source, url, confirmation=confirmation)
 
 
 @task

@@ -12,6 +12,8 @@ from include.core.errors import FatalError
 
 Parts = dict[str, sql.Composable]
 
+GAP = "the history has a gap: trigger the DAG decommission_<source>, then collect the source under a new name."
+
 # The step as text, then the step in the landing table's types: both live in the session's temporary schema.
 RAW = sql.Identifier("pg_temp", "sluice_raw")
 STEP = sql.Identifier("pg_temp", "sluice_step")
@@ -142,7 +144,7 @@ class Merge:
             raise FatalError(
                 f"{(lost or ('?',))[0]} changes of table {self.table.name!r} left a value out as unchanged, but"
                 " the row before is not landed.",
-                fix="the history has a gap: decommission the source and collect it anew.",
+                fix=GAP,
             )
         return count
 
@@ -219,7 +221,7 @@ class Merge:
         if (unknown := self.cursor.fetchone()) != (0,):
             raise FatalError(
                 f"{(unknown or ('?',))[0]} rows of table {self.table.name!r} ended that are not landed.",
-                fix="the history has a gap: decommission the source and collect it anew.",
+                fix=GAP,
             )
         self._run(
             "UPDATE {target} AS t SET _seq_to = e._end FROM pg_temp.sluice_ends AS e WHERE t.ctid = e._place"

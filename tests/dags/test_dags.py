@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.catalog import DATASETS, SOURCES
+from include.specs import PostgresSource
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
@@ -32,7 +33,24 @@ def dags(airflow_home):
 
 def test_every_source_and_every_dataset_has_its_dag(dags):
     expected = {f"collect_{s.name}" for s in SOURCES} | {f"curate_{d.name}" for d in DATASETS}
+    expected |= {f"decommission_{s.name}" for s in SOURCES if isinstance(s, PostgresSource)}
     assert set(dags) == expected
+
+
+def test_a_decommission_runs_by_hand_alone_and_asks_for_a_confirmation(dags):
+    dag = dags["decommission_shop"]
+    assert not dag.timetable.can_be_scheduled and not dag.timetable.asset_condition
+    assert dict(dag.params) == {"confirmation": ""}
+    assert [task.task_id for task in dag.tasks] == ["decommission"]
+
+
+def test_a_form_has_the_fields_that_its_tasks_take_and_no_others(dags):
+    from include.orchestration.asked import bound
+
+    for source in SOURCES:
+        assert set(dags[f"collect_{source.name}"].params) == {bound(source)}
+    for dataset in DATASETS:
+        assert set(dags[f"curate_{dataset.name}"].params) == {"seed", "as_of_batch"}
 
 
 def test_every_dag_has_owner_tags_docs_form_retries_time_outs_and_one_active_run(dags):

@@ -7,7 +7,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
 
-ANEW = "run decommission() for the source and collect it under a new name"
+ANEW = "trigger the DAG decommission_<source>, then collect the source under a new name"
 
 
 @dataclass(frozen=True, slots=True)

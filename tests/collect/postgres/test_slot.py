@@ -22,7 +22,7 @@ def refused(shop, says):
     before = shop.position()
     with pytest.raises(FatalError, match=says) as caught:
         shop.collect()
-    assert "decommission() for the source" in caught.value.fix
+    assert "trigger the DAG decommission_<source>" in caught.value.fix
     assert shop.position() == before
 
 
