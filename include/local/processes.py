@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -83,10 +83,13 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd
     return Child(name, process.pid, started, str(log))
 
 
-def wait(child: Child, timeout: float) -> int | None:
-    """The exit code of a child of this very process, or None if it still ran after `timeout` seconds."""
+def wait(child: Child, timeout: float, should_stop: Callable[[], bool] = lambda: False) -> int | None:
+    """The exit code of a child of this very process.
+
+    None if it still ran after `timeout` seconds, or when `should_stop` said that nobody waits for it anymore.
+    """
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not should_stop():
         pid, status = os.waitpid(child.pid, os.WNOHANG)
         if pid:
             return os.waitstatus_to_exitcode(status)

@@ -25,6 +25,7 @@ from include.warehouse.prepare import prepare
 WAREHOUSE_LOGIN = "sluice"
 HEALTHY_WITHIN_SECONDS = 240.0
 MIGRATE_WITHIN_SECONDS = 300.0
+RUN_AGAIN = "run the command again."
 Say = Callable[[str], None]
 
 
@@ -159,10 +160,13 @@ class Stack:
             return
         self.say("Preparing Airflow's metadata …")
         child = self._child("db-migrate", airflow.command("db", "migrate"), environment)
-        code = processes.wait(child, MIGRATE_WITHIN_SECONDS)
+        code = processes.wait(child, MIGRATE_WITHIN_SECONDS, lambda: self._closing)
+        if code is None and self._closing:
+            raise FatalError("Airflow's metadata is not ready: the stack is being stopped.", fix=RUN_AGAIN)
         if code != 0:
+            ended = f"failed (exit {code})" if code else f"took over {MIGRATE_WITHIN_SECONDS:.0f} seconds"
             raise FatalError(
-                f"`airflow db migrate` failed (exit {code}). The end of {child.log}:\n{child.tail()}",
+                f"`airflow db migrate` {ended}. The end of {child.log}:\n{child.tail()}",
                 fix="run `make clean` to begin afresh.",
             )
         with self._guard:
@@ -182,7 +186,7 @@ class Stack:
     def _child(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
         with self._guard:
             if self._closing:
-                raise FatalError(f"{name} was not started: the stack is being stopped.")
+                raise FatalError(f"{name} was not started: the stack is being stopped.", fix=RUN_AGAIN)
             child = processes.start(name, command, environment, PROJECT, self.place.logs)
             self.children.append(child)
             # Written at once: whoever kills this process leaves a list of what it started.

@@ -88,6 +88,14 @@ def test_a_child_that_ended_is_told_with_the_end_of_its_log(start):
         processes.check_alive([child])
 
 
+@pytest.mark.timeout(30)
+def test_waiting_for_a_child_ends_when_the_stack_is_being_stopped(start):
+    child = start(SLEEP)
+    answers = iter([False, False, True])
+    assert processes.wait(child, timeout=3_600, should_stop=lambda: next(answers)) is None
+    assert child.alive()
+
+
 def test_passwords_in_the_environment_do_not_show_in_the_list_of_processes(tmp_path):
     child = processes.start("child", SLEEP, {**os.environ, "SECRET": "hunter2"}, tmp_path, tmp_path)
     listed = subprocess.run(
