@@ -153,11 +153,10 @@ def _complete(train: Train, impute: str | None) -> np.ndarray:
                 " is declared.",
                 fix='declare Balance(impute="median"), or fill the gaps in the dataset\'s SQL.',
             )
-        if impute != "median" or gaps.all():
+        if gaps.all():
             raise FatalError(
-                f"Numeric feature {name} cannot be filled with {impute!r}:"
-                f" {gaps.sum()} of {len(values)} train rows lack it.",
-                fix='declare Balance(impute="median"), and leave out features that no row has.',
+                f"Numeric feature {name} has no {impute}: all of {len(values)} train rows lack it.",
+                fix="leave out features that no row has.",
             )
         values[gaps] = np.median(values[~gaps])
     return filled

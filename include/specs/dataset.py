@@ -1,6 +1,6 @@
 """Declarations of what is curated: a dataset's columns by role, its gate, split, balance and augmentation."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -42,7 +42,7 @@ class Balance(Spec):
     method: str
     ratio: float = Field(default=1.0, gt=0, le=1)
     neighbours: int = Field(default=5, ge=1)
-    impute: str | None = None
+    impute: Literal["median"] | None = None
 
 
 class Augment(Spec):
