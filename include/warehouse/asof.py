@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError
+from include.warehouse.repeatable import refuse_unrepeatable
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
     """The dataset SQL in `path` with every `{{ source('shop', 'payments') }}` replaced by a subselect.
 
     The subselect holds the source's own columns, as of the source's batch in `batches`. Raises FatalError
-    for an unknown source, a table that was never landed, and faulty templates.
+    for an unknown source, a table that was never landed, faulty templates, and SQL that asks for the time
+    or for chance.
     """
     from jinja2 import StrictUndefined, TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -70,6 +72,7 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
         raise FatalError(
             f"{path.name} is not a valid template: {error}.", fix="only {{ source('…', '…') }} is known."
         ) from error
+    refuse_unrepeatable(path.name, text)
     return Query(text.strip().rstrip(";"), hashlib.sha256(template.encode()).hexdigest(), dict(batches))
 
 

@@ -51,6 +51,7 @@ def test_a_table_reads_as_it_stood_at_each_batch_and_as_it_is_now(history, query
         ("SELECT * FROM {{ source('bank', 'payments') }}", "does not declare"),
         ("SELECT * FROM {{ ref('shop') }}", "not a valid template"),
         ("SELECT {{ ''.__class__.__mro__ }}", "not a valid template"),
+        ("SELECT *, now() FROM {{ source('shop', 'Order lines') }} AS lines", r"lines\.sql uses now\(\)"),
     ],
 )
 def test_a_faulty_template_is_refused_with_the_fix(history, query, text, says):
