@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import psycopg2
+
 from include.core.errors import FatalError, SluiceError
-from include.local import airflow, shop
+from include.local import airflow, mishaps, shop
 from include.local.home import Home, home, load_secrets, only_one
 from include.local.postgres import EmbeddedPostgres
 from include.local.stack import WAREHOUSE_LOGIN, Stack
@@ -132,6 +134,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _tell(error: SluiceError) -> int:
+    print(f"\n{error.problem}" + (f"\nFix: {error.fix}" if error.fix else ""), file=sys.stderr)
+    return 1
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -147,8 +154,11 @@ def main(arguments: list[str]) -> int:
     try:
         return int(options.command_function(home(), options))
     except SluiceError as error:
-        print(f"\n{error.problem}" + (f"\nFix: {error.fix}" if error.fix else ""), file=sys.stderr)
-        return 1
+        return _tell(error)
+    except OSError as error:
+        return _tell(mishaps.of_system(error))
+    except psycopg2.Error as error:
+        return _tell(mishaps.of_database(error, EmbeddedPostgres(home().postgres).log))
     except KeyboardInterrupt:
         print("\nInterrupted; everything is stopped.", file=sys.stderr)
         return 130

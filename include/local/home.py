@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from include.core.errors import FatalError
 
 PROJECT = Path(__file__).resolve().parents[2]
 NEEDED_BYTES = 2 * 1024**3
+OTHER_DISK = "name a folder on another disk by SLUICE_HOME"
 PASSWORDS = ("admin", "warehouse", "shop", "shop_reader")
 
 
@@ -69,7 +70,7 @@ class Home:
                 f"{self.path} cannot be used: {error.strerror or error}.",
                 fix="make room on the disk and let this user write there, or name another folder by SLUICE_HOME.",
             ) from None
-        check_room(self.path, shutil.disk_usage(self.path).free)
+        check_room(self.path, free_bytes(self.path))
 
 
 def home() -> Home:
@@ -77,12 +78,20 @@ def home() -> Home:
     return Home(Path(os.environ.get("SLUICE_HOME") or PROJECT / ".local").resolve())
 
 
-def check_room(path: Path, free: int) -> None:
-    """Raises FatalError if fewer than 2 GiB of `free` bytes are left on the disk of `path`."""
+def free_bytes(path: Path) -> int:
+    """The room on the disk of `path`, or on the one where it will be once it is made."""
+    return shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
+
+
+def check_room(path: Path, free: int, otherwise: str = OTHER_DISK) -> None:
+    """Raises FatalError if fewer than 2 GiB of `free` bytes are left on the disk of `path`.
+
+    `otherwise` is what can be done instead of freeing space.
+    """
     if free < NEEDED_BYTES:
         raise FatalError(
             f"The disk of {path} has {free / 1024**3:.1f} GiB free; databases and logs need 2 GiB.",
-            fix="free some space, or name a folder on another disk by SLUICE_HOME.",
+            fix=f"free some space, or {otherwise}.",
         )
 
 
@@ -136,7 +145,8 @@ def only_one(place: Home, what: str) -> Iterator[None]:
                 fix="wait for it, or stop it with Ctrl-C where it runs.",
             ) from None
         lock.truncate(0)
-        lock.write(f"`make {what}`, process {os.getpid()}")
-        lock.flush()
+        # Only a courtesy to who comes next: on a full disk `make clean` must work all the same.
+        with suppress(OSError):
+            os.write(lock.fileno(), f"`make {what}`, process {os.getpid()}".encode())
         yield
         lock.truncate(0)

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Callable
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +23,7 @@ import psycopg2
 from psycopg2 import sql
 
 from include.core.errors import FatalError
-from include.local.home import write_json
+from include.local.home import OTHER_DISK, check_room, free_bytes, write_json
 
 SUPERUSER = "postgres"
 # PostgreSQL refuses to run as root, and its own user cannot enter root's folders: its files live here then.
@@ -115,6 +116,13 @@ class EmbeddedPostgres:
         if not (self.data / "postmaster.pid").exists():
             return False
         return self._run("pg_ctl", "status", "-D", str(self.data)).returncode == 0
+
+    def check_room(self, free: Callable[[Path], int] = free_bytes) -> None:
+        """Raises FatalError if the disk of the server's data is nearly full."""
+        place = self.data.parent
+        # Root's data lie outside SLUICE_HOME, wherever that points.
+        otherwise = "run it as a user other than root, whose data lie in SLUICE_HOME"
+        check_room(place, free(place), otherwise if self.as_root else OTHER_DISK)
 
     def create_database(self, name: str) -> None:
         """Create an empty database unless it is there."""

@@ -66,6 +66,7 @@ class Stack:
         self.began = datetime.now(UTC)
         self.secrets = load_secrets(self.place)
         self.port = free_port([port], "choose another: make up PORT=8081") if port else free_port([0])
+        self.postgres.check_room()
         self.say("Starting PostgreSQL 18 …")
         self.postgres.start()
         self.prepare_databases()

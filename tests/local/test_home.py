@@ -65,6 +65,19 @@ def test_a_killed_command_leaves_no_lock(tmp_path):
         pass
 
 
+def test_a_full_disk_keeps_no_command_from_its_lock(tmp_path):
+    # No file of this process may grow: a disk that has no byte left.
+    code = (
+        "import pathlib, resource\nfrom include.local.home import Home, only_one\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        f"with only_one(Home(pathlib.Path({str(tmp_path)!r})), 'clean'): pass"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=PROJECT, timeout=60, check=False, stderr=subprocess.PIPE
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_file_cut_short_counts_as_not_there(tmp_path):
     (tmp_path / "state.json").write_text('{"children": [')
     assert read_json(tmp_path / "state.json") is None

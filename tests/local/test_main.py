@@ -48,6 +48,33 @@ def test_two_commands_at_once_are_refused(tmp_path):
             assert "Another Sluice command is at work" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_file_that_the_system_refuses_is_told_without_a_stack_trace(tmp_path):
+    place = Home(tmp_path)
+    place.make()
+    place.processes.mkdir()
+    done = sluice(tmp_path, "down")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"\nThe operating system refused {place.processes}: Is a directory.\n"
+        "Fix: remove the cause and run the command again.\n"
+    )
+
+
+def test_what_the_database_refuses_is_told_without_a_stack_trace_and_nothing_is_left_running(tmp_path):
+    place = Home(tmp_path)
+    server = EmbeddedPostgres(place.postgres)
+    server.start()
+    try:
+        write_json(server.state, {"password": "not the server's", "port": server.port})
+        done = sluice(tmp_path, "run")
+        assert done.returncode == 1
+        assert "\nPostgreSQL refused: " in done.stderr and "password authentication failed" in done.stderr
+        assert f"\nFix: see {server.log}, remove the cause" in done.stderr and "Traceback" not in done.stderr
+        assert not server.running()
+    finally:
+        server.destroy()
+
+
 def test_down_and_clean_have_nothing_to_do_where_nothing_is(tmp_path):
     assert sluice(tmp_path / "home", "down").stdout == "Nothing runs.\n"
     assert sluice(tmp_path / "home", "clean").returncode == 0
