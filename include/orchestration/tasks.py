@@ -69,7 +69,7 @@ def validate(name: str, candidate: Json) -> Json:
     return _json(
         validate(
             places.warehouse_url(), catalog.dataset(name), found, suites=places.SUITES, reports=places.reports(),
-            at=_at(), report_url=places.reports_url(),
+            at=_at(), report_url=places.reports_url(), attempt=_attempt(),
         )
     )  # fmt: skip
 
@@ -124,7 +124,7 @@ def audit(name: str, augmented: Json) -> Json:
     return _json(
         audit(
             places.warehouse_url(), _seeded(name), made, suites=places.SUITES, reports=places.reports(),
-            at=_at(), report_url=places.reports_url(),
+            at=_at(), report_url=places.reports_url(), attempt=_attempt(),
         )
     )  # fmt: skip
 
@@ -172,6 +172,10 @@ def _at() -> datetime:
     """The run's own time: the same for every task and every retry of it."""
     run = get_current_context()["dag_run"]
     return run.start_date or run.run_after
+
+
+def _attempt() -> int:
+    return int(get_current_context()["ti"].try_number)
 
 
 def _json(reference: Any) -> Json:

@@ -32,11 +32,12 @@ def audit(
     reports: Path,
     at: datetime,
     report_url: str = "",
+    attempt: int = 1,
 ) -> Augmented:
     """Check the made table in SQL and by the suite `<dataset>_audit`; hand it on, or raise GateRejected.
 
     Either way the judgement is in `sluice.validations` and the page `audit.html` lies beside the gate's;
-    `report_url` is where that folder is served.
+    `report_url` is where that folder is served, `attempt` the task's try.
     A retry checks again; a run that was once rejected stays rejected.
     """
     from include.validate.checkpoint import run_checkpoint
@@ -48,7 +49,7 @@ def audit(
     with transaction(warehouse_url) as connection:
         rows = _rows(connection, augmented.table)
         outcomes = checks.audit(connection, dataset, augmented)
-    checked = run_checkpoint(warehouse_url, "staging", augmented.table, suite, run)
+    checked = run_checkpoint(warehouse_url, "staging", augmented.table, suite, f"{run}, try {attempt}")
     outcomes = (*outcomes, *checked.outcomes)
     decision = checks.decide(outcomes)
     judged = Validation(

@@ -52,13 +52,15 @@ def validate(
     reports: Path,
     at: datetime,
     report_url: str = "",
+    attempt: int = 1,
 ) -> Gated:
     """Let the candidate's good rows through, split, or raise GateRejected; either way it is on record.
 
     Quarantined rows, the passed table `staging.<dataset>__<run>__passed` and the row in
     `sluice.validations` appear together or not at all. A rejected candidate's bad rows are quarantined
     too; it has no passed table. The page `<reports>/<dataset>/<run slug>/gate.html` says why;
-    `report_url` is where that folder is served. A second call with the same run decides nothing anew.
+    `report_url` is where that folder is served, `attempt` the task's try. A second call with the same run
+    decides nothing anew.
     Raises FatalError for a faulty suite and for a run that was judged on other batches, or by another suite.
     """
     suite = load_suite(suites, dataset.name, dataset.columns)
@@ -68,7 +70,8 @@ def validate(
         known = recorded(connection, candidate.run, dataset.name, STAGE)
         _refuse_swept(connection, case)
     if known is None:
-        checked = run_checkpoint(warehouse_url, "staging", candidate.table, suite, candidate.run)
+        run_id = f"{candidate.run}, try {attempt}"
+        checked = run_checkpoint(warehouse_url, "staging", candidate.table, suite, run_id)
         with transaction(warehouse_url) as connection:
             known = _settle(connection, case, checked, reports)
     else:

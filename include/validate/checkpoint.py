@@ -35,7 +35,7 @@ class Checked:
 
 @quiet()
 def run_checkpoint(warehouse_url: str, schema: str, table: str, suite: Suite, run_id: str) -> Checked:
-    """Judge `schema.table` by the suite. `run_id` (DAG run and try) names the evidence.
+    """Judge `schema.table` by the suite. `run_id` (DAG run and the task's try) names the evidence.
 
     An expectation that raised, or that Great Expectations returned no or several results for, has an
     outcome with an `exception`. Raises RetriableError if the connection is lost on the way.

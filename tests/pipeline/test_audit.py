@@ -61,6 +61,12 @@ def test_a_rejection_says_where_its_report_is_served(fraud, report_url, where):
     assert served.endswith("audit.html.")
 
 
+def test_the_report_names_the_run_and_the_try_that_made_it(fraud):
+    fraud.audit(fraud.balanced(), attempt=2)
+    (path,) = fraud.execute("SELECT report FROM sluice.validations")[0]
+    assert "run_1, try 2" in (fraud.reports / path).read_text()
+
+
 def test_a_retry_of_the_audit_checks_again_and_records_once(fraud):
     made = fraud.balanced()
     for _retry in range(2):

@@ -128,6 +128,11 @@ def test_the_decision_is_on_record_with_every_outcome(warehouse_url, tmp_path):
     ]
 
 
+def test_the_report_names_the_run_and_the_try_that_decided(warehouse_url, tmp_path):
+    found = judged(warehouse_url, tmp_path, candidate(warehouse_url), attempt=2)
+    assert "manual__1, try 2" in (tmp_path / "reports" / found.report).read_text()
+
+
 def test_a_second_call_with_the_same_run_decides_nothing_anew(warehouse_url, tmp_path):
     found = candidate(warehouse_url)
     first = judged(warehouse_url, tmp_path, found)
