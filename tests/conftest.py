@@ -81,9 +81,13 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The running stack's tests begin first, since they take longest, and among them the empty warehouse's."""
+    """The running stack's tests begin first, since they take longest.
 
-    def place(item: pytest.Item) -> tuple[bool, bool]:
-        return item.get_closest_marker("stack") is None, item.path.name != "test_line.py"
+    Among them the empty warehouse's are the first, and those that spoil the shop the last.
+    """
+    order = {"test_line.py": 0, "test_gate.py": 2}
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        return item.get_closest_marker("stack") is None, order.get(item.path.name, 1)
 
     items.sort(key=place)
