@@ -81,7 +81,10 @@ class Augmented(Ref):
 
 
 class VersionRef(Ref):
-    """A published version; `new` is False when these bytes had been published before."""
+    """A published version; `new` is False when these bytes had been published before.
+
+    `current` is whether the dataset's view shows it: a version of older batches than the view's leaves it there.
+    """
 
     dataset: str
     version: int
@@ -89,3 +92,4 @@ class VersionRef(Ref):
     fingerprint: str
     rows: int
     new: bool
+    current: bool

@@ -57,7 +57,8 @@ def curate_dag(dataset: Dataset) -> dict[str, Any]:
             ),
             "as_of_batch": Param(
                 None, type=["null", "integer"], minimum=1, title="As of batch",
-                description="Read the sources as they stood at this batch (sluice.batches). Empty: the newest.",
+                description="Read the sources as they stood at this batch (sluice.batches). Empty: the newest. "
+                "The version of an older batch is published, and the view stays at the newest.",
             ),
         },
         "tags": ["sluice", "curate"],

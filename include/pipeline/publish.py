@@ -95,7 +95,8 @@ def publish(
 ) -> VersionRef:
     """Make the audited table the dataset's next version, in one transaction; `code` is the commit that runs.
 
-    If the same bytes had been published before, the view points at that version and nothing new is made. The
+    If the same bytes had been published before, the view points at that version and nothing new is made. If
+    the view shows newer batches than the table was built of, it stays there: the version is not `current`. The
     retry of a run that had published returns what it had published. Raises FatalError for a table that was not
     audited, and for changed columns while others have built views on the dataset's; RetriableError if
     readers hold the dataset's view for longer than `patience` seconds.
@@ -109,7 +110,7 @@ def publish(
             audited = _audited(connection, dataset, augmented)
             digest = fingerprint(connection, augmented.table)
             facts = manifest(connection, dataset, augmented, audited, code)
-            number, new = versions.publish(connection, dataset.name, augmented.table, digest, facts, at)
+            number, new, current = versions.publish(connection, dataset.name, augmented.table, digest, facts, at)
     except psycopg2.errors.DependentObjectsStillExist as error:
         raise FatalError(
             f"The columns of {dataset.name} have changed, and other views are built on its view:"
@@ -122,6 +123,9 @@ def publish(
             fix=f"let training jobs read the version's own table ({dataset.name}_v<N>), which never moves.",
         ) from error
     log.info("%s is version %s of %s", digest, number, dataset.name)
+    if not current:
+        older = augmented.gated.candidate.batches
+        log.warning("the view datasets.%s stays: it shows newer batches than %s", dataset.name, older)
     return VersionRef(
         dataset=dataset.name,
         version=number,
@@ -129,6 +133,7 @@ def publish(
         fingerprint=digest,
         rows=facts["rows"],
         new=new,
+        current=current,
     )
 
 
@@ -156,6 +161,7 @@ def _published_by(connection: Connection, dataset: str, run: str, table: str) ->
                 fingerprint=version.fingerprint,
                 rows=version.manifest["rows"],
                 new=True,
+                current=version.current,
             )
     return None
 

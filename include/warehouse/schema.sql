@@ -87,8 +87,13 @@ CREATE TABLE IF NOT EXISTS sluice.versions (
 CREATE TABLE IF NOT EXISTS sluice.current_versions (
     dataset text PRIMARY KEY,
     version integer NOT NULL,
+    as_of jsonb,
     FOREIGN KEY (dataset, version) REFERENCES sluice.versions
 );
+-- For a warehouse that was prepared before there was this column.
+ALTER TABLE sluice.current_versions ADD COLUMN IF NOT EXISTS as_of jsonb;
+COMMENT ON COLUMN sluice.current_versions.as_of IS
+    'The batch of each source of which the view shows the state: the version''s own, or newer ones with its bytes.';
 COMMENT ON TABLE sluice.current_versions IS 'The one thing that moves: which version the view datasets.<name> shows.';
 
 CREATE OR REPLACE FUNCTION sluice.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -131,14 +136,25 @@ BEGIN
     EXECUTE format('GRANT SELECT ON quarantine.%I TO sluice_reader', name);
 END $$;
 
+-- The batch of each source that a manifest pins, as {source: batch}.
+CREATE OR REPLACE FUNCTION sluice.pinned(manifest jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(jsonb_object_agg(s ->> 'source', s -> 'batch'), '{}')
+    FROM jsonb_array_elements(manifest -> 'sources') AS s
+$$;
+
 -- Takes a staging table over as the next version, moves the view, and writes the manifest, in the caller's
 -- transaction. Returns the version that holds these bytes: an old one if they had been published before.
-CREATE OR REPLACE FUNCTION sluice.publish(
+-- The view stays where it is (is_current is false) if it shows a newer state of a source: an old batch that is
+-- built again must not take consumers back. Dropped first, since a function's result cannot be replaced.
+DROP FUNCTION IF EXISTS sluice.publish(text, text, text, jsonb, timestamptz);
+CREATE FUNCTION sluice.publish(
     dataset_name text, staging_table text, new_fingerprint text, new_manifest jsonb, at timestamptz,
-    OUT published integer, OUT is_new boolean)
+    OUT published integer, OUT is_new boolean, OUT is_current boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target text;
+    batches jsonb := sluice.pinned(new_manifest);
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(dataset_name));
     SELECT version INTO published FROM sluice.versions
@@ -158,7 +174,17 @@ BEGIN
             dataset_name, published, new_fingerprint,
             new_manifest || jsonb_build_object('version', published, 'fingerprint', new_fingerprint), at);
     END IF;
-    PERFORM sluice.point_at(dataset_name, published);
+    IF EXISTS (
+        SELECT FROM sluice.current_versions, jsonb_each_text(as_of) AS shown (source, batch)
+        WHERE dataset = dataset_name AND (batches ->> shown.source)::bigint < shown.batch::bigint
+    ) THEN
+        is_current := EXISTS (
+            SELECT FROM sluice.current_versions WHERE dataset = dataset_name AND version = published);
+    ELSE
+        PERFORM sluice.point_at(dataset_name, published);
+        UPDATE sluice.current_versions SET as_of = batches WHERE dataset = dataset_name;
+        is_current := true;
+    END IF;
 END $$;
 
 -- Moves datasets.<name> to one of its versions.
@@ -168,8 +194,10 @@ BEGIN
     IF EXISTS (SELECT FROM sluice.current_versions WHERE dataset = dataset_name AND version = to_version) THEN
         RETURN;
     END IF;
-    INSERT INTO sluice.current_versions VALUES (dataset_name, to_version)
-        ON CONFLICT (dataset) DO UPDATE SET version = excluded.version;
+    INSERT INTO sluice.current_versions
+        SELECT dataset, version, sluice.pinned(manifest) FROM sluice.versions
+        WHERE dataset = dataset_name AND version = to_version
+        ON CONFLICT (dataset) DO UPDATE SET version = excluded.version, as_of = excluded.as_of;
     -- Replacing keeps grants and views that others built on it, but only while the columns stay; else it is made anew.
     BEGIN
         EXECUTE format('CREATE OR REPLACE VIEW datasets.%I AS SELECT * FROM datasets.%I',

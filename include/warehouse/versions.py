@@ -94,20 +94,21 @@ def publish(  # noqa: PLR0917  (the arguments of sluice.publish(), in its order)
     fingerprint: str,
     manifest: Mapping[str, Any],
     at: datetime,
-) -> tuple[int, bool]:
+) -> tuple[int, bool, bool]:
     """Hand `staging.<staging_table>` over as the next version, in the caller's transaction.
 
-    Returns the version that holds these bytes, and whether it is new; the dataset's view points at it.
+    Returns the version that holds these bytes, whether it is new, and whether the dataset's view shows it: the
+    view does not move if it shows newer batches than those of `manifest`.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT published, is_new FROM sluice.publish(%s, %s, %s, %s, %s)",
+            "SELECT published, is_new, is_current FROM sluice.publish(%s, %s, %s, %s, %s)",
             (dataset, staging_table, fingerprint, Json(manifest), at),
         )
         row = cursor.fetchone()
     if row is None:
         raise FatalError("sluice.publish() returned no row.", fix="run include.warehouse.prepare again.")
-    return int(row[0]), bool(row[1])
+    return int(row[0]), bool(row[1]), bool(row[2])
 
 
 def list_versions(connection: Connection, dataset: str | None = None) -> list[Version]:

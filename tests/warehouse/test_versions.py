@@ -60,10 +60,10 @@ def test_made_values_take_the_columns_type(connection):
 
 
 def test_versions_are_listed_by_dataset_newest_first(connection):
-    assert publish(connection, "fraud", "f1", MONDAY) == (1, True)
-    assert publish(connection, "fraud", "f2", TUESDAY) == (2, True)
-    assert publish(connection, "digits", "d1", MONDAY) == (1, True)
-    assert publish(connection, "fraud", "f1", TUESDAY) == (1, False)
+    assert publish(connection, "fraud", "f1", MONDAY) == (1, True, True)
+    assert publish(connection, "fraud", "f2", TUESDAY) == (2, True, True)
+    assert publish(connection, "digits", "d1", MONDAY) == (1, True, True)
+    assert publish(connection, "fraud", "f1", TUESDAY) == (1, False, True)
     found = [(v.table, v.fingerprint, v.published_at, v.current) for v in versions.list_versions(connection)]
     assert found == [
         ("digits_v1", "d1", MONDAY, True),
