@@ -7,4 +7,6 @@ from include.orchestration import assets, defaults, tasks
 
 for source in SOURCES:
     with DAG(**defaults.collect_dag(source)):
-        tasks.collect.override(outlets=[assets.source_asset(source.name)])(source.name)
+        asset = assets.source_asset(source.name)
+        # Its own last event is read as well: what was announced before is not announced again.
+        tasks.collect.override(outlets=[asset], inlets=[asset])(source.name)

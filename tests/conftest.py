@@ -83,10 +83,10 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The running stack's tests begin first, since they take longest.
 
-    Among them the empty warehouse's are the first; last come those that spoil the shop, and those that
-    start stacks of their own.
+    Among them the empty warehouse's are the first; last come those that kill parts of the stack, and those
+    that start stacks of their own.
     """
-    order = {"test_line.py": 0, "test_gate.py": 2, "test_run.py": 3}
+    order = {"test_line.py": 0, "test_kills.py": 2, "test_run.py": 3}
 
     def place(item: pytest.Item) -> tuple[bool, int]:
         return item.get_closest_marker("stack") is None, order.get(item.path.name, 1)

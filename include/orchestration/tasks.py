@@ -23,7 +23,7 @@ Json = dict[str, Any]
 @told_to_airflow
 def collect(name: str) -> list[Json]:
     """Read the source from its stored position and land what is new; skipped if nothing is."""
-    from include.pipeline.collect import collect_postgres, collect_site
+    from include.pipeline.collect import collect_postgres, collect_site, news
 
     source = source_as_asked(catalog.source(name), _params())
     warehouse, at = places.warehouse_url(), _at()
@@ -31,7 +31,8 @@ def collect(name: str) -> list[Json]:
         landed = collect_postgres(source, places.database_url(source.connection), warehouse, at=at)
     else:
         landed = collect_site(source, places.site_url(source.connection), warehouse, places.storage(), at=at)
-    return _announce(name, landed)
+    _announce(name, news(warehouse, name))
+    return [_json(batch) for batch in landed]
 
 
 @task
@@ -150,12 +151,17 @@ def sweep(name: str) -> list[str]:
     return sweep(places.warehouse_url(), name)
 
 
-def _announce(source: str, landed: list[BatchRef]) -> list[Json]:
-    """Emit the source's asset with the newest batch, or skip the task (and so the asset) if nothing is new."""
-    if not any(batch.rejected or any(batch.changes.values()) for batch in landed):
+def _announce(source: str, newest: BatchRef | None) -> None:
+    """Emit the source's asset with its newest batch, or skip the task (and so the asset) if that is told already.
+
+    What counts is the asset's last event and not what this try landed: a try that was killed between
+    landing and announcing would otherwise leave its batch untold until the next change.
+    """
+    context, asset = get_current_context(), source_asset(source)
+    told = [(event.extra or {}).get("batch") for event in context["inlet_events"][asset].ascending(False).limit(1)]
+    if newest is None or told == [newest.batch]:
         raise AirflowSkipException(f"nothing new in {source}")
-    get_current_context()["outlet_events"][source_asset(source)].extra = _json(landed[-1])
-    return [_json(batch) for batch in landed]
+    context["outlet_events"][asset].extra = _json(newest)
 
 
 def _seeded(name: str) -> Dataset:

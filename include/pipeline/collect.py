@@ -8,7 +8,7 @@ from include.core.batch import Batch
 from include.core.refs import BatchRef
 from include.specs import PostgresSource, SiteSource
 from include.warehouse.connection import transaction
-from include.warehouse.landing import land, position
+from include.warehouse.landing import land, newest_news, position
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,12 @@ def collect_site(
 
     batch = crawl(source, base_url, _stored_position(warehouse_url, source.name), storage)
     return [_land(warehouse_url, batch, at)]
+
+
+def news(warehouse_url: str, source: str) -> BatchRef | None:
+    """The newest batch of the source that holds anything, whichever run landed it; None if none does."""
+    with transaction(warehouse_url) as connection:
+        return newest_news(connection, source)
 
 
 def _stored_position(warehouse_url: str, source: str) -> str | None:

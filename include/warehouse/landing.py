@@ -21,6 +21,24 @@ def position(connection: Connection, source: str) -> str | None:
         return _newest(cursor, source)[0]
 
 
+def newest_news(connection: Connection, source: str) -> BatchRef | None:
+    """The newest batch of `source` that changed or rejected something; a batch may also only move the position."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT batch, position_to, seq_to, changes, rejected FROM sluice.batches WHERE source = %s"
+            " AND (rejected > 0 OR EXISTS (SELECT FROM jsonb_each_text(changes) AS c WHERE c.value::bigint > 0))"
+            " ORDER BY seq_to DESC LIMIT 1",
+            (source,),
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    batch, reached, seq_to, changes, rejected = row
+    return BatchRef(
+        source=source, batch=batch, position=reached, seq_to=seq_to, changes=changes, rejected=rejected
+    )
+
+
 def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
     """Write the batch and its position in the caller's transaction, which must be committed after.
 

@@ -4,13 +4,17 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psutil
 import psycopg2
 import pytest
 
+from include import catalog
+from include.local import shop
 from include.local.api import run_path
 from include.local.job import do_the_job
+from include.pipeline.collect import collect_postgres
 from include.warehouse.connection import connect, transaction
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(900)]
@@ -138,3 +142,29 @@ def test_the_scheduler_killed_with_all_its_tasks_starts_again_and_the_run_ends_r
     assert_nothing_is_doubled(stack)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege), transaction(stack.warehouse_url) as connection:
         connection.cursor().execute("DELETE FROM datasets.digit_photos_v1")
+
+
+def test_what_a_try_landed_before_it_died_is_announced_by_the_next_although_nothing_is_new(stack):
+    known = {
+        run["dag_run_id"] for run in stack.api.get("/dags/curate_payment_fraud/dagRuns", limit=100)["dag_runs"]
+    }
+    stack.kill("shop-traffic")
+    landed = collect_postgres(
+        catalog.source("shop"), shop.reader_url(stack.postgres, stack.secrets), stack.warehouse_url,
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    assert landed, "the traffic had nothing to land"
+    for state, told in (("success", [f"batch {landed[-1].batch}"]), ("skipped", [])):
+        run = trigger(stack, "collect_shop")
+        assert wait_for_end(stack, "collect_shop", run) == "success"
+        [task] = stack.api.get(f"{run_path('collect_shop', run)}/taskInstances")["task_instances"]
+        events = stack.api.get("/assets/events", source_dag_id="collect_shop", source_run_id=run)["asset_events"]
+        assert [f"batch {event['extra']['batch']}" for event in events] == told
+        assert task["state"] == state
+    for _ in range(120):
+        runs = stack.api.get("/dags/curate_payment_fraud/dagRuns", limit=100)["dag_runs"]
+        if new := [r["dag_run_id"] for r in runs if r["dag_run_id"] not in known]:
+            assert wait_for_end(stack, "curate_payment_fraud", new[0]) == "success"
+            return
+        time.sleep(0.5)
+    pytest.fail("no curation was started")

@@ -9,7 +9,7 @@ import pytest
 from include.core.batch import UNCHANGED, Batch, Column, Rejected, Table, TableChanges
 from include.core.errors import FatalError, RetriableError
 from include.warehouse.connection import connect, transaction
-from include.warehouse.landing import land, position
+from include.warehouse.landing import land, newest_news, position
 from include.warehouse.tables import landing_table
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -270,3 +270,14 @@ def test_a_bad_record_that_a_second_crawl_meets_again_is_kept_once(warehouse_url
             kept.append(land(connection, batch, AT).rejected)
             start = end
     assert kept == [1, 0, 1]
+
+
+def test_the_newest_news_is_the_newest_batch_that_holds_anything(warehouse_url):
+    bad = (Rejected("products", "p1", {"price": "free"}, ("price: must be a number",)),)
+    with transaction(warehouse_url) as connection:
+        assert newest_news(connection, "site") is None
+        land(connection, Batch("site", None, "crawl 1"), AT)
+        assert newest_news(connection, "site") is None
+        landed = land(connection, Batch("site", "crawl 1", "crawl 2", rejected=bad), AT)
+        land(connection, Batch("site", "crawl 2", "crawl 3"), AT)
+        assert newest_news(connection, "site") == landed
