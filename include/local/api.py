@@ -1,6 +1,7 @@
 """A small client of Airflow's REST API, used as any user would: with a token for the admin's password."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -27,6 +28,21 @@ class Api:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._call("POST", path, {}, body)
+
+    def asset_events(self, dag: str, run: str, *, patience: float = 0) -> list[dict[str, Any]]:
+        """The asset events that a run emitted, each with the runs that it started.
+
+        Airflow 3.3 answers 500 as long as one of those is queued: its own answer demands a start date.
+        That is asked again for `patience` seconds, and then raised as RetriableError.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return list(self.get("/assets/events", source_dag_id=dag, source_run_id=run)["asset_events"])
+            except RetriableError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(0.5)
 
     def health(self) -> dict[str, str]:
         """The state of each component as the API server sees it, such as {"scheduler": "healthy"}."""

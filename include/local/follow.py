@@ -140,7 +140,11 @@ class Follower:
         if run.state != "success" or not due:
             run.starts = frozenset()
             return
-        events = self.api.get("/assets/events", source_dag_id=run.dag, source_run_id=run.run)["asset_events"]
+        try:
+            events = self.api.asset_events(run.dag, run.run)
+        except RetriableError:
+            # A run that it started is still queued; the next round asks again.
+            return
         if not events:
             run.starts = frozenset()
             return

@@ -69,7 +69,7 @@ def quiet(stack):
 
 
 def events(stack, dag, run):
-    return stack.api.get("/assets/events", source_dag_id=dag, source_run_id=run)["asset_events"]
+    return stack.api.asset_events(dag, run, patience=300)
 
 
 def current_versions(stack):

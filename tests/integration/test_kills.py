@@ -158,7 +158,7 @@ def test_what_a_try_landed_before_it_died_is_announced_by_the_next_although_noth
         run = trigger(stack, "collect_shop")
         assert wait_for_end(stack, "collect_shop", run) == "success"
         [task] = stack.api.get(f"{run_path('collect_shop', run)}/taskInstances")["task_instances"]
-        events = stack.api.get("/assets/events", source_dag_id="collect_shop", source_run_id=run)["asset_events"]
+        events = stack.api.asset_events("collect_shop", run, patience=300)
         assert [f"batch {event['extra']['batch']}" for event in events] == told
         assert task["state"] == state
     for _ in range(120):

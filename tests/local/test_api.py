@@ -19,6 +19,11 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(401, {"detail": "Invalid credentials"})
 
     def do_GET(self):
+        if self.path.startswith("/api/v2/assets/events") and self.server.queued > 0:
+            self.server.queued -= 1
+            return self.answer(500, {"detail": "start_date: Input should be a valid datetime"})
+        if self.path.startswith("/api/v2/assets/events"):
+            return self.answer(200, {"asset_events": [{"name": "source_shop"}]})
         if self.path.endswith("/broken"):
             return self.answer(500, {"detail": "broken"})
         return self.answer(200, {"path": self.path, "authorization": self.headers["Authorization"]})
@@ -37,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.logins = 0
+    found.logins = found.queued = 0
     thread = threading.Thread(target=found.serve_forever, args=(0.02,))
     thread.start()
     yield found
@@ -73,3 +78,10 @@ def test_a_run_id_is_safe_in_a_path():
     assert run_path("collect_shop", "manual__2026-11-23T06:11:54+00:00/x") == (
         "/dags/collect_shop/dagRuns/manual__2026-11-23T06%3A11%3A54%2B00%3A00%2Fx"
     )
+
+
+def test_events_are_asked_for_again_while_a_run_that_they_started_is_queued(server):
+    server.queued = 2
+    with pytest.raises(RetriableError, match="500"):
+        client(server).asset_events("collect_shop", "manual__1")
+    assert client(server).asset_events("collect_shop", "manual__1", patience=30) == [{"name": "source_shop"}]
