@@ -32,3 +32,8 @@ def test_the_readme_draws_every_room_of_the_house():
     text = (ROOT / "README.md").read_text()
     rooms = {f"include/{p.name}/" for p in (ROOT / "include").iterdir() if (p / "__init__.py").exists()}
     assert {room for room in rooms if room not in text} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_page_has_a_gap_that_was_to_be_filled(page):
+    assert "<!--" not in page.read_text()
