@@ -6,13 +6,13 @@ from datetime import datetime
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from include.core.batch import Batch, Table
+from include.core.batch import Batch
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import BatchRef
 from include.warehouse.merge import Merge
 from include.warehouse.rejects import keep_rejected
 from include.warehouse.snapshot import copy_snapshot
-from include.warehouse.tables import ensure, index, landing_table, record_shape
+from include.warehouse.tables import Landed, ensure, index, record_shape
 
 
 def position(connection: Connection, source: str) -> str | None:
@@ -75,38 +75,38 @@ def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
                 at,
             ),
         )
-        for table in shapes:
-            record_shape(cursor, batch.source, table, number)
+        for landed in shapes:
+            record_shape(cursor, batch.source, landed, number)
     return BatchRef(
         source=batch.source, batch=number, position=batch.end, seq_to=last_to, changes=counts,
         rejected=rejected,
     )  # fmt: skip
 
 
-def _write(cursor: Cursor, batch: Batch, number: int, last: int) -> tuple[dict[str, int], list[Table], int]:
-    """Snapshots first, under one sequence number, then changes; returns counts, new shapes, the last number."""
+def _write(cursor: Cursor, batch: Batch, number: int, last: int) -> tuple[dict[str, int], list[Landed], int]:
+    """Changes first, then snapshots, which are of the batch's end; returns counts, new shapes, the last number."""
     counts: dict[str, int] = {}
     shapes = []
-    offset = last + (1 if batch.snapshots else 0)
+    for changes in batch.changes:
+        landed, new = ensure(cursor, batch.source, changes.table)
+        if new:
+            shapes.append(landed)
+            index(cursor, landed)
+        merge = Merge(cursor, landed, offset=last, batch=number)
+        written = sum(merge.apply(step, skip_unchanged=batch.skip_unchanged) for step in changes.steps)
+        counts[changes.table.name] = counts.get(changes.table.name, 0) + written
+    sequence = max([last + 1, *(last + changes.last + 1 for changes in batch.changes if batch.snapshots)])
     for snapshot in batch.snapshots:
-        name = landing_table(batch.source, snapshot.table.name)
-        if not ensure(cursor, batch.source, snapshot.table):
+        landed, new = ensure(cursor, batch.source, snapshot.table)
+        if not new:
             raise FatalError(
                 f"Table {snapshot.table.name!r} of {batch.source!r} has a history; no snapshot can follow it.",
                 fix="collect the source under a new name.",
             )
-        shapes.append(snapshot.table)
-        counts[snapshot.table.name] = copy_snapshot(cursor, name, snapshot, (last + 1, None, number))
-        index(cursor, name, snapshot.table)
-    for changes in batch.changes:
-        table, name = changes.table, landing_table(batch.source, changes.table.name)
-        if table not in shapes and ensure(cursor, batch.source, table):
-            shapes.append(table)
-            index(cursor, name, table)
-        merge = Merge(cursor, name, table, offset=offset, batch=number)
-        written = sum(merge.apply(step, skip_unchanged=batch.skip_unchanged) for step in changes.steps)
-        counts[table.name] = counts.get(table.name, 0) + written
-    return counts, shapes, max([last + 1, *(offset + changes.last for changes in batch.changes)])
+        shapes.append(landed)
+        counts[snapshot.table.name] = copy_snapshot(cursor, landed, snapshot, (sequence, None, number))
+        index(cursor, landed)
+    return counts, shapes, max([sequence, *(last + changes.last for changes in batch.changes)])
 
 
 def _newest(cursor: Cursor, source: str) -> tuple[str | None, int]:
