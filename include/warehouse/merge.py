@@ -13,7 +13,7 @@ from include.warehouse.tables import Landed
 
 Parts = dict[str, sql.Composable]
 
-GAP = "the history has a gap: trigger the DAG decommission_<source>, then collect the source under a new name."
+GAP = "the history has a gap: the next run takes the table anew by a snapshot."
 
 # The step as text, then the step in the landing table's types: both live in the session's temporary schema.
 RAW = sql.Identifier("pg_temp", "sluice_raw")
@@ -32,6 +32,7 @@ class Merge:
         self.types = [sql.SQL(column.type) for column in landed.table.columns]
         self.key = landed.key
         self.names = [sql.Identifier(name) for name in landed.columns]
+        self.all = [*self.names, *map(sql.Identifier, landed.former)]
         fields = [_field("c", place) for place in range(len(self.types))]
         self.parts: Parts = {
             "raw": RAW,
@@ -41,7 +42,8 @@ class Merge:
             "columns": _list(self.names),
             "fields": _list(fields),
             "key": _list(fields[place] for place in self.key),
-            "old": _list(sql.SQL("t.{}").format(name) for name in self.names),
+            "all": _list(self.all),
+            "old": _list(sql.SQL("t.{}").format(name) for name in self.all),
             "open": self._open(),
             "open_fields": _list(_field("t", place) for place in range(len(self.types))),
             "batch": sql.Literal(batch),
@@ -78,7 +80,7 @@ class Merge:
         """Move the rows that the DELETE removes to the past; `ended` is where their intervals end."""
         return self._run(
             "WITH closed AS ({delete} RETURNING {old}, t._seq_from, {ended}, t._batch)"
-            " INSERT INTO {past} ({columns}, _seq_from, _seq_to, _batch) SELECT * FROM closed",
+            " INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch) SELECT * FROM closed",
             delete=sql.SQL(delete).format(**self.parts, **parts),
             ended=ended,
         )
@@ -220,14 +222,17 @@ class Merge:
             " WHEN NOT MATCHED AND s._op = 'u' THEN INSERT ({columns}, _seq_from, _batch)"
             "  VALUES ({new}, s._seq, {batch})"
             " RETURNING {before}, old._seq_from, s._first, old._batch)"
-            " INSERT INTO {past} ({columns}, _seq_from, _seq_to, _batch)"
+            " INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch)"
             " SELECT * FROM merged WHERE _seq_from IS NOT NULL",
             same_key=self._same_key(lambda place: sql.SQL("s.{}").format(_field("c", place))),
             assignments=_list(
-                sql.SQL("{} = s.{}").format(name, _field("c", place)) for place, name in enumerate(self.names)
+                [
+                    *(sql.SQL("{} = s.{}").format(name, _field("c", n)) for n, name in enumerate(self.names)),
+                    *(sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in self.landed.former),
+                ]
             ),
             new=_list(sql.SQL("s.{}").format(_field("c", place)) for place in range(len(self.names))),
-            before=_list(sql.SQL("old.{}").format(name) for name in self.names),
+            before=_list(sql.SQL("old.{}").format(name) for name in self.all),
         )
 
     def _merge_by_row(self) -> None:
