@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from include.core.errors import FatalError
+from include.core.pseudonyms import PseudonymKey
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parents[2]
 SUITES = PROJECT / "great_expectations" / "expectations"
 WAREHOUSE = "warehouse"
+KEY = "sluice_key_"
 
 
 def database_url(connection_id: str) -> str:
@@ -33,6 +35,15 @@ def site_url(connection_id: str) -> str:
 
 def warehouse_url() -> str:
     return database_url(WAREHOUSE)
+
+
+def pseudonym_key(domain: str) -> PseudonymKey:
+    """The key of a key domain: the connection `sluice_key_<domain>`, with the key's id as login.
+
+    Its password is the key in base64. Raises FatalError if there is none, or if it is no key.
+    """
+    found = _connection(f"{KEY}{domain}")
+    return PseudonymKey.from_text(domain, found.login or "", found.password or "")
 
 
 def storage() -> "ObjectStoragePath":

@@ -5,29 +5,37 @@ from datetime import datetime
 from typing import Any
 
 from include.core.batch import Batch
+from include.core.pseudonyms import PseudonymKey
 from include.core.refs import BatchRef
 from include.specs import PostgresSource, SiteSource
 from include.warehouse.connection import transaction
 from include.warehouse.landing import land, newest_news, position
+from include.warehouse.pseudonyms import Declared, declared, record, refuse_changes
 
 log = logging.getLogger(__name__)
 
 
 def collect_postgres(
-    source: PostgresSource, source_url: str, warehouse_url: str, *, at: datetime
+    source: PostgresSource, source_url: str, warehouse_url: str, *, at: datetime, key: PseudonymKey | None = None
 ) -> list[BatchRef]:
     """Land the source's snapshot (the first time) and every change up to now; returns the landed batches.
+
+    `key` is that of the source's key domain, for its personal columns. Raises FatalError if those, or the key,
+    are no longer what was landed.
 
     Each batch is one warehouse transaction, and the source is told to forget it only after the commit:
     killed anywhere, the next call goes on from the last landed batch.
     """
     from include.collect.postgres import PostgresReader
 
-    landed = []
-    with PostgresReader(source, source_url) as reader:
-        reader.check()
+    landed, pseudonyms = [], declared(source, key)
+    with PostgresReader(source, source_url, key) as reader:
+        tables = [found.table for found in reader.check().tables]
+        with transaction(warehouse_url) as connection:
+            present = {table.name: [column.name for column in table.columns] for table in tables}
+            refuse_changes(connection, source.name, pseudonyms, present)
         for batch in reader.batches(_stored_position(warehouse_url, source.name)):
-            landed.append(_land(warehouse_url, batch, at))
+            landed.append(_land(warehouse_url, batch, at, pseudonyms))
             reader.acknowledge(batch.end)
     return landed
 
@@ -56,8 +64,9 @@ def _stored_position(warehouse_url: str, source: str) -> str | None:
         return position(connection, source)
 
 
-def _land(warehouse_url: str, batch: Batch, at: datetime) -> BatchRef:
+def _land(warehouse_url: str, batch: Batch, at: datetime, pseudonyms: Declared | None = None) -> BatchRef:
     with transaction(warehouse_url) as connection:
         landed = land(connection, batch, at)
+        record(connection, landed, pseudonyms or {})
     log.info("landed batch %s of %s up to %s: %s", landed.batch, landed.source, landed.position, landed.changes)
     return landed

@@ -1,17 +1,32 @@
 """Declarations of what is collected: a Postgres database, or a web site."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from include.core.pseudonyms import CanonicalForm
 from include.specs.base import Name, Spec
+
+
+class Pii(Spec):
+    """A personal column that is landed as pseudonyms of its values.
+
+    Two values have the same pseudonym if their `canonical` forms are equal: `exact` is the text that Postgres
+    prints, composed (NFC); `casefold` disregards upper and lower case as well.
+    """
+
+    column: str = Field(min_length=1)
+    canonical: CanonicalForm = "exact"
 
 
 class PostgresSource(Spec):
     """Tables of one Postgres database, read by snapshot and then by logical replication.
 
     `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
-    `batch_changes` bounds a batch: it ends at the first commit after so many changes.
+    `batch_changes` bounds a batch: it ends at the first commit after so many changes. `pii` names the personal
+    columns of a table, by name or as Pii. `key_domain` names the key of their pseudonyms: sources that share
+    it can be joined on them, others cannot.
     """
 
     kind: Literal["postgres"] = "postgres"
@@ -19,7 +34,25 @@ class PostgresSource(Spec):
     connection: str
     tables: tuple[str, ...] = Field(min_length=1)
     batch_changes: int = Field(default=100_000, ge=1)
+    pii: Mapping[str, tuple[str | Pii, ...]] = {}
+    key_domain: Name | None = None
     schedule: str | None = None
+
+    @model_validator(mode="after")
+    def _pii_is_whole(self) -> Self:
+        if unknown := sorted(self.pii.keys() - set(self.tables)):
+            raise ValueError(f"pii names table {unknown[0]!r}, which is not among tables: correct the name")
+        for table, columns in self.pii.items():
+            if len(self.pii_of(table)) < max(len(columns), 1):
+                raise ValueError(f"pii of table {table!r} names no column, or one twice: name each column once")
+        if bool(self.pii) != bool(self.key_domain):
+            raise ValueError("pii and key_domain belong together: state both, or neither")
+        return self
+
+    def pii_of(self, table: str) -> dict[str, CanonicalForm]:
+        """The canonical form of each personal column of the table."""
+        declared = [Pii(column=c) if isinstance(c, str) else c for c in self.pii.get(table, ())]
+        return {pii.column: pii.canonical for pii in declared}
 
     @property
     def slot(self) -> str:
@@ -46,6 +79,15 @@ class SiteSource(Spec):
     max_pages: int = Field(default=10_000, ge=1)
     timeout: int = Field(default=1_800, ge=1, description="seconds one crawl may take")
     schedule: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pii_is_refused(cls, declared: Any) -> Any:
+        if isinstance(declared, dict) and declared.keys() & {"pii", "key_domain"}:
+            raise ValueError(
+                "a site's records cannot be pseudonymised: leave personal fields out of the spider's models"
+            )
+        return declared
 
 
 Source = PostgresSource | SiteSource

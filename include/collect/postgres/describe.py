@@ -1,11 +1,13 @@
 """What a source's tables look like: columns with attnum, key, and which types are landed as they are."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import Column, Table
+from include.core.pseudonyms import CanonicalForm
 
 # Built-in types whose text and binary forms mean the same in every database. Not among them: types that hold
 # object ids or role names (regclass, aclitem), money (the locale's), xml (an optional library's).
@@ -52,7 +54,10 @@ ORDER BY k.nth
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A table of the source. `identity` is pg_class.relreplident, `signature` what pgoutput says of columns."""
+    """A table of the source. `identity` is pg_class.relreplident, `signature` what pgoutput says of columns.
+
+    `pii` has the canonical form of each column that is declared personal: those are read as text.
+    """
 
     oid: int
     schema: str
@@ -63,13 +68,14 @@ class SourceTable:
     table: Table
     signature: tuple[tuple[str, int, int], ...]
     portable: tuple[bool, ...]
+    pii: Mapping[str, CanonicalForm] = field(default_factory=dict)
 
     @property
     def identifier(self) -> sql.Identifier:
         return sql.Identifier(self.schema, self.name)
 
 
-def describe(cursor: Cursor, declared: str) -> SourceTable | None:
+def describe(cursor: Cursor, declared: str, pii: Mapping[str, CanonicalForm]) -> SourceTable | None:
     """The table of that declared name; None if the source has none.
 
     Its key is that of its replica identity, for REPLICA IDENTITY FULL the primary key; empty if it has none.
@@ -79,7 +85,7 @@ def describe(cursor: Cursor, declared: str) -> SourceTable | None:
         return None
     oid, schema, name, kind, persistence, identity = found
     cursor.execute(COLUMNS, {"oid": oid, "portable": PORTABLE})
-    rows = cursor.fetchall()
+    rows = [(*row[:-1], row[-1] and row[0] not in pii) for row in cursor.fetchall()]
     key: tuple[str, ...] = ()
     if identity != "n":
         cursor.execute(KEY, {"oid": oid, "identity": identity})
@@ -92,4 +98,5 @@ def describe(cursor: Cursor, declared: str) -> SourceTable | None:
         table=Table(declared, columns, key),
         signature=tuple((column, kind_oid, typmod) for column, _, kind_oid, typmod, _, _ in rows),
         portable=tuple(portable for *_, portable in rows),
+        pii=pii,
     )  # fmt: skip

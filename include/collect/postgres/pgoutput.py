@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from itertools import count
 
 from include.collect.postgres.describe import SourceTable
+from include.collect.postgres.pseudonyms import changes_of
 from include.core.batch import NULL_FRAME, TableChanges
 from include.core.errors import FatalError
+from include.core.pseudonyms import PseudonymKey
 
 _INT16 = struct.Struct("!h").unpack_from
 _INT32 = struct.Struct("!i").unpack_from
@@ -96,11 +98,12 @@ def fields(payload: bytes, at: int) -> tuple[list[bytes], str | None, int]:
 class Assembler:
     """Collects the changes of one batch after the other.
 
-    `resolve` turns a Relation message into the table to land, or None if nothing is to be read of it.
+    `resolve` turns a Relation message into the table to land, or None if nothing is to be read of it. `key` is
+    needed for tables with personal columns.
     """
 
-    def __init__(self, resolve: Callable[[Relation], SourceTable | None]) -> None:
-        self._resolve = resolve
+    def __init__(self, resolve: Callable[[Relation], SourceTable | None], key: PseudonymKey | None = None) -> None:
+        self._resolve, self._key = resolve, key
         self._tables: dict[int, SourceTable | None] = {}
         self._keys: dict[int, list[int]] = {}
         self.handlers = {
@@ -136,7 +139,7 @@ class Assembler:
         if (changes := self._changes.get(oid)) is None:
             if (table := self._tables[oid]) is None:
                 return None
-            changes = self._changes[oid] = TableChanges(table.table, self._sequence)
+            changes = self._changes[oid] = changes_of(table, self._sequence, self._key)
         self.count += 1
         return changes
 

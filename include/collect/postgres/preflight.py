@@ -7,6 +7,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from include.collect.postgres.describe import SourceTable, describe
+from include.collect.postgres.pseudonyms import pii_faults
 from include.collect.postgres.publication import Publication, create_statement, find_publication
 from include.core.errors import FatalError
 from include.specs import PostgresSource
@@ -38,7 +39,7 @@ def preflight(connection: Connection, source: PostgresSource) -> Plan:
     Raises one FatalError that lists every fault.
     """
     with connection.cursor() as cursor:
-        found = {name: describe(cursor, name) for name in source.tables}
+        found = {name: describe(cursor, name, source.pii_of(name)) for name in source.tables}
         tables = tuple(table for table in found.values() if table is not None)
         publication = find_publication(cursor, source.publication)
         published = publication.tables if publication else {}
@@ -52,6 +53,7 @@ def preflight(connection: Connection, source: PostgresSource) -> Plan:
                 if table is None
             ),
             *(fault for table in tables for fault in _table_faults(cursor, table)),
+            *(Fault(*found) for table in tables for found in pii_faults(table)),
             *_publication_faults(cursor, source, plan),
         ]
     if faults:

@@ -11,6 +11,7 @@ from psycopg2.extras import LogicalReplicationConnection
 from include.collect.postgres.errors import errors_of
 from include.collect.postgres.pgoutput import Assembler
 from include.collect.postgres.preflight import Plan, preflight
+from include.collect.postgres.pseudonyms import require_key
 from include.collect.postgres.publication import create_statement
 from include.collect.postgres.relations import resolve
 from include.collect.postgres.slot import ANEW, Position, current_position, drop_slot, refuse_gap
@@ -18,6 +19,7 @@ from include.collect.postgres.snapshot import open_snapshot
 from include.collect.postgres.stream import Stream
 from include.core.batch import Batch
 from include.core.errors import FatalError, RetriableError
+from include.core.pseudonyms import PseudonymKey
 from include.specs import PostgresSource
 from include.warehouse.connection import connect
 
@@ -31,11 +33,12 @@ class PostgresReader:
 
     `url` is postgresql://user:password@host:port/database. From `check` on the reader holds a lock in the
     source's database, so that of two runs at once the second is refused. Read the stored position after
-    `check`: before it, another run may still be moving it.
+    `check`: before it, another run may still be moving it. `key` is that of the source's key domain, if any.
     """
 
-    def __init__(self, source: PostgresSource, url: str) -> None:
-        self.source, self._url = source, url
+    def __init__(self, source: PostgresSource, url: str, key: PseudonymKey | None = None) -> None:
+        require_key(source, key)
+        self.source, self._url, self._key = source, url, key
         self._connection: Connection | None = None
         self._opened: list[Connection] = []
         self._stream: Stream | None = None
@@ -97,7 +100,7 @@ class PostgresReader:
             cursor.create_replication_slot(self.source.slot, output_plugin="pgoutput")
             _name, consistent, exported, _plugin = cursor.fetchone() or ()
         position = Position.parse(f"{now.system}:{now.timeline}:{consistent}")
-        snapshots = open_snapshot(session, exported, self.source)
+        snapshots = open_snapshot(session, exported, self.source, self._key)
         return Batch(self.source.name, None, str(position), snapshots=snapshots)
 
     def _changes(self, replication: LogicalReplicationConnection, plan: Plan, start: Position) -> Iterator[Batch]:
@@ -109,7 +112,7 @@ class PostgresReader:
             # Where nothing was written since, the server has nothing to say, not even that.
             if until <= start.lsn:
                 return
-            self._stream = Stream(stream_cursor, self.source, Assembler(partial(resolve, cursor, plan)))
+            self._stream = Stream(stream_cursor, self.source, Assembler(partial(resolve, cursor, plan), self._key))
             self._stream.start(start)
             yield from self._stream.batches(start, int(until))
 

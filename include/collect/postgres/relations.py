@@ -29,7 +29,7 @@ def resolve(cursor: Cursor, plan: Plan, relation: Relation) -> SourceTable | Non
     else:
         return None
     name = planned.table.name
-    table = describe(cursor, name)
+    table = describe(cursor, name, planned.pii)
     if table is None or table.oid != relation.oid:
         raise FatalError(
             f"Table {name!r} was dropped while it was being read.", fix=f"create it again and {ANEW}."

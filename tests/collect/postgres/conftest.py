@@ -18,8 +18,8 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 class Line:
     """A source database, its declaration and the warehouse it lands in."""
 
-    def __init__(self, source_url, warehouse_url, *tables, **options):
-        self.url, self.warehouse = source_url, warehouse_url
+    def __init__(self, source_url, warehouse_url, *tables, key=None, **options):
+        self.url, self.warehouse, self.key = source_url, warehouse_url, key
         name = "s" + source_url.rsplit("_", 1)[1]
         self.source = PostgresSource(name=name, connection="x", tables=tables, **options)
 
@@ -42,10 +42,10 @@ class Line:
 
     def collect(self, **changes):
         source = self.source.model_copy(update=changes)
-        return collect_postgres(source, self.url, self.warehouse, at=AT)
+        return collect_postgres(source, self.url, self.warehouse, at=AT, key=self.key)
 
     def reader(self):
-        return PostgresReader(self.source, self.url)
+        return PostgresReader(self.source, self.url, self.key)
 
     def land(self, batch):
         with transaction(self.warehouse) as connection:
