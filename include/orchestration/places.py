@@ -12,10 +12,11 @@ from include.core.pseudonyms import PseudonymKey
 if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
 
+    from include.specs import PostgresSource
+
 PROJECT = Path(__file__).resolve().parents[2]
 SUITES = PROJECT / "great_expectations" / "expectations"
 WAREHOUSE = "warehouse"
-KEY = "sluice_key_"
 
 
 def database_url(connection_id: str) -> str:
@@ -37,13 +38,16 @@ def warehouse_url() -> str:
     return database_url(WAREHOUSE)
 
 
-def pseudonym_key(domain: str) -> PseudonymKey:
-    """The key of a key domain: the connection `sluice_key_<domain>`, with the key's id as login.
+def pseudonym_key(source: "PostgresSource") -> PseudonymKey | None:
+    """The key of the source's key domain, from the connection `sluice_key_<domain>`; None if it has no domain.
 
-    Its password is the key in base64. Raises FatalError if there is none, or if it is no key.
+    The connection's login is the key's id, its password the key in base64. Raises FatalError if there is no
+    such connection, or no key in it.
     """
-    found = _connection(f"{KEY}{domain}")
-    return PseudonymKey.from_text(domain, found.login or "", found.password or "")
+    if source.key_domain is None or source.key_connection is None:
+        return None
+    found = _connection(source.key_connection)
+    return PseudonymKey.from_text(source.key_domain, found.login or "", found.password or "")
 
 
 def storage() -> "ObjectStoragePath":

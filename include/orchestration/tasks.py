@@ -28,8 +28,8 @@ def collect(name: str) -> list[Json]:
     source = source_as_asked(catalog.source(name), _params())
     warehouse, at = places.warehouse_url(), _at()
     if isinstance(source, PostgresSource):
-        key = places.pseudonym_key(source.key_domain) if source.key_domain else None
-        landed = collect_postgres(source, places.database_url(source.connection), warehouse, at=at, key=key)
+        url, key = places.database_url(source.connection), places.pseudonym_key(source)
+        landed = collect_postgres(source, url, warehouse, at=at, key=key)
     else:
         landed = collect_site(source, places.site_url(source.connection), warehouse, places.storage(), at=at)
     _announce(name, news(warehouse, name))

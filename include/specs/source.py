@@ -55,6 +55,11 @@ class PostgresSource(Spec):
         return {pii.column: pii.canonical for pii in declared}
 
     @property
+    def key_connection(self) -> str | None:
+        """The Airflow connection that holds the key of the source's key domain."""
+        return f"sluice_key_{self.key_domain}" if self.key_domain else None
+
+    @property
     def slot(self) -> str:
         return f"sluice_{self.name}"
 
