@@ -157,7 +157,7 @@ class Stack:
 
     def keys(self) -> dict[str, str]:
         """A connection for each key domain of the catalog."""
-        names = {s.key_connection for s in SOURCES if isinstance(s, PostgresSource) and s.key_connection}
+        names = {source.key_connection for source in SOURCES if source.key_connection}
         return {name: airflow.key_connection(self.secrets["pseudonyms"]) for name in sorted(names)}
 
     def _migrate(self, environment: Mapping[str, str]) -> None:

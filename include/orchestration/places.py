@@ -12,7 +12,7 @@ from include.core.pseudonyms import PseudonymKey
 if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
 
-    from include.specs import PostgresSource
+    from include.specs import Source
 
 PROJECT = Path(__file__).resolve().parents[2]
 SUITES = PROJECT / "great_expectations" / "expectations"
@@ -38,7 +38,7 @@ def warehouse_url() -> str:
     return database_url(WAREHOUSE)
 
 
-def pseudonym_key(source: "PostgresSource") -> PseudonymKey | None:
+def pseudonym_key(source: "Source") -> PseudonymKey | None:
     """The key of the source's key domain, from the connection `sluice_key_<domain>`; None if it has no domain.
 
     The connection's login is the key's id, its password the key in base64. Raises FatalError if there is no

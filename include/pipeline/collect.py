@@ -41,16 +41,26 @@ def collect_postgres(
 
 
 def collect_site(
-    source: SiteSource, base_url: str, warehouse_url: str, storage: Any, *, at: datetime
+    source: SiteSource,
+    base_url: str,
+    warehouse_url: str,
+    storage: Any,
+    *,
+    at: datetime,
+    key: PseudonymKey | None = None,
 ) -> list[BatchRef]:
     """Crawl the site once and land pages and items that are new or changed; images go to `storage`.
 
     `storage` is the root of the object storage, a path-like such as pathlib.Path or ObjectStoragePath.
+    `key` is that of the source's key domain, for its personal fields.
     """
     from include.collect.scrape import crawl
 
-    batch = crawl(source, base_url, _stored_position(warehouse_url, source.name), storage)
-    return [_land(warehouse_url, batch, at)]
+    pseudonyms = declared(source, key)
+    with transaction(warehouse_url) as connection:
+        refuse_changes(connection, source.name, pseudonyms)
+    batch = crawl(source, base_url, _stored_position(warehouse_url, source.name), storage, key=key)
+    return [_land(warehouse_url, batch, at, pseudonyms)]
 
 
 def news(warehouse_url: str, source: str) -> BatchRef | None:
@@ -64,9 +74,9 @@ def _stored_position(warehouse_url: str, source: str) -> str | None:
         return position(connection, source)
 
 
-def _land(warehouse_url: str, batch: Batch, at: datetime, pseudonyms: Declared | None = None) -> BatchRef:
+def _land(warehouse_url: str, batch: Batch, at: datetime, pseudonyms: Declared) -> BatchRef:
     with transaction(warehouse_url) as connection:
         landed = land(connection, batch, at)
-        record(connection, landed, pseudonyms or {})
+        record(connection, landed, pseudonyms)
     log.info("landed batch %s of %s up to %s: %s", landed.batch, landed.source, landed.position, landed.changes)
     return landed

@@ -1,7 +1,7 @@
 """Declarations of what is collected: a Postgres database, or a web site."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,28 +20,18 @@ class Pii(Spec):
     canonical: CanonicalForm = "exact"
 
 
-class PostgresSource(Spec):
-    """Tables of one Postgres database, read by snapshot and then by logical replication.
+class Personal(Spec):
+    """What both kinds of source declare about persons.
 
-    `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
-    `batch_changes` bounds a batch: it ends at the first commit after so many changes. `pii` names the personal
-    columns of a table, by name or as Pii. `key_domain` names the key of their pseudonyms: sources that share
-    it can be joined on them, others cannot.
+    `pii` names the personal columns of a table, by name or as Pii. `key_domain` names the key of their
+    pseudonyms: sources that share it can be joined on them, others cannot.
     """
 
-    kind: Literal["postgres"] = "postgres"
-    name: Name
-    connection: str
-    tables: tuple[str, ...] = Field(min_length=1)
-    batch_changes: int = Field(default=100_000, ge=1)
     pii: Mapping[str, tuple[str | Pii, ...]] = {}
     key_domain: Name | None = None
-    schedule: str | None = None
 
     @model_validator(mode="after")
     def _pii_is_whole(self) -> Self:
-        if unknown := sorted(self.pii.keys() - set(self.tables)):
-            raise ValueError(f"pii names table {unknown[0]!r}, which is not among tables: correct the name")
         for table, columns in self.pii.items():
             if len(self.pii_of(table)) < max(len(columns), 1):
                 raise ValueError(f"pii of table {table!r} names no column, or one twice: name each column once")
@@ -59,6 +49,27 @@ class PostgresSource(Spec):
         """The Airflow connection that holds the key of the source's key domain."""
         return f"sluice_key_{self.key_domain}" if self.key_domain else None
 
+
+class PostgresSource(Personal):
+    """Tables of one Postgres database, read by snapshot and then by logical replication.
+
+    `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
+    `batch_changes` bounds a batch: it ends at the first commit after so many changes.
+    """
+
+    kind: Literal["postgres"] = "postgres"
+    name: Name
+    connection: str
+    tables: tuple[str, ...] = Field(min_length=1)
+    batch_changes: int = Field(default=100_000, ge=1)
+    schedule: str | None = None
+
+    @model_validator(mode="after")
+    def _pii_is_of_its_tables(self) -> Self:
+        if unknown := sorted(self.pii.keys() - set(self.tables)):
+            raise ValueError(f"pii names table {unknown[0]!r}, which is not among tables: correct the name")
+        return self
+
     @property
     def slot(self) -> str:
         return f"sluice_{self.name}"
@@ -68,7 +79,7 @@ class PostgresSource(Spec):
         return f"sluice_{self.name}"
 
 
-class SiteSource(Spec):
+class SiteSource(Personal):
     """A web site, crawled politely by the spider of that name in `include/collect/spiders/`.
 
     `connection` is an Airflow HTTP connection id: its host is the site's root URL. `contact` goes into
@@ -84,15 +95,6 @@ class SiteSource(Spec):
     max_pages: int = Field(default=10_000, ge=1)
     timeout: int = Field(default=1_800, ge=1, description="seconds one crawl may take")
     schedule: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _pii_is_refused(cls, declared: Any) -> Any:
-        if isinstance(declared, dict) and declared.keys() & {"pii", "key_domain"}:
-            raise ValueError(
-                "a site's records cannot be pseudonymised: leave personal fields out of the spider's models"
-            )
-        return declared
 
 
 Source = PostgresSource | SiteSource

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from include.core.errors import FatalError
 from include.core.pseudonyms import CanonicalForm, PseudonymKey
 from include.core.refs import BatchRef
-from include.specs import PostgresSource
+from include.specs import Source
 
 OPERATE = "docs/operate.md, Personal data"
 ROTATE = f"give the former key again, or collect the source under a new name ({OPERATE})"
@@ -46,25 +46,24 @@ class Known:
     pseudonyms: Pseudonyms | None = None
 
 
-Declared = Mapping[str, Pseudonyms | None]
+Declared = Mapping[str, Pseudonyms]
 
 
-def declared(source: PostgresSource, key: PseudonymKey | None) -> Declared:
-    """What is to be landed as pseudonyms of each table of the source; None for a table that has no such column."""
-    found = {table: source.pii_of(table) for table in source.tables}
-    return {
-        table: Pseudonyms(columns, key.domain, key.id, key.check) if columns and key else None
-        for table, columns in found.items()
-    }
+def declared(source: Source, key: PseudonymKey | None) -> Declared:
+    """What is to be landed as pseudonyms of each table of the source that has personal columns."""
+    if key is None:
+        return {}
+    return {t: Pseudonyms(source.pii_of(t), key.domain, key.id, key.check) for t in source.pii}
 
 
 def refuse_changes(
-    connection: Connection, source: str, wanted: Declared, present: Mapping[str, Collection[str]]
+    connection: Connection, source: str, wanted: Declared, present: Mapping[str, Collection[str]] | None = None
 ) -> None:
     """Raise FatalError if a landed table would go on with other personal columns, or under another key.
 
     Then one column would hold clear values and pseudonyms, or pseudonyms that do not meet. `present` are the
-    columns that each table has at the source. Tables and columns that were never landed may be declared at will.
+    columns that each table has at the source, if that is known. Tables and columns that were
+    never landed may be declared at will.
     """
     with connection.cursor() as cursor:
         _refuse_false_keys(cursor, wanted)
@@ -76,21 +75,24 @@ def refuse_changes(
         )
 
 
-def changes(known: Mapping[str, Known], wanted: Declared, present: Mapping[str, Collection[str]]) -> list[Change]:
+def changes(
+    known: Mapping[str, Known], wanted: Declared, present: Mapping[str, Collection[str]] | None
+) -> list[Change]:
     """How the declaration differs from what is landed, table by table. A pure decision.
 
     Where every change of a table is `rekeyed` it may be taken anew in the same history: its old intervals keep
     the old key's pseudonyms, told apart by the key id that each begins with.
     """
     found = []
-    for table in sorted(known.keys() & wanted.keys()):
-        before, after = known[table].pseudonyms, wanted[table]
+    for table in sorted(known):
+        before, after = known[table].pseudonyms, wanted.get(table)
+        there = known[table].columns if present is None else set(present.get(table, ()))
         was = before.columns if before else {}
         now = after.columns if after else {}
         for column in sorted((now.keys() - was.keys()) & known[table].columns):
             told = f"column {column!r} of table {table!r} is declared pii, and its clear values are landed already"
             found.append(Change(table, told, HIDE, rekeyed=False))
-        for column in sorted((was.keys() - now.keys()) & set(present.get(table, ()))):
+        for column in sorted((was.keys() - now.keys()) & there):
             told = f"column {column!r} of table {table!r} is landed as pseudonyms, and no longer declared pii"
             found.append(Change(table, told, GO_BACK, rekeyed=False))
         for column in sorted(was.keys() & now.keys()):
@@ -108,7 +110,7 @@ def changes(known: Mapping[str, Known], wanted: Declared, present: Mapping[str, 
 
 def record(connection: Connection, batch: BatchRef, wanted: Declared) -> None:
     """Write down what is landed as pseudonyms from `batch` on, where that is new, in its own transaction."""
-    if not any(wanted.values()):
+    if not wanted:
         return
     with connection.cursor() as cursor:
         for table, known in sorted(_known(cursor, batch.source).items()):
@@ -145,7 +147,7 @@ def _known(cursor: Cursor, source: str) -> dict[str, Known]:
 
 def _refuse_false_keys(cursor: Cursor, wanted: Declared) -> None:
     """A key that bears another one's id would pass for it, in this source and in all that share its domain."""
-    for domain, key_id, check in sorted({(p.domain, p.key_id, p.key_check) for p in wanted.values() if p}):
+    for domain, key_id, check in sorted({(p.domain, p.key_id, p.key_check) for p in wanted.values()}):
         cursor.execute(
             "SELECT source FROM sluice.pseudonymised WHERE (key_domain, key_id) = (%s, %s) AND key_check <> %s"
             " ORDER BY batch LIMIT 1",

@@ -33,8 +33,10 @@ def test_a_declaration_of_personal_columns_that_is_not_whole_is_refused(changed,
         PostgresSource(**(SHOP | changed))
 
 
-def test_a_site_cannot_declare_personal_fields():
-    with pytest.raises(
-        ValidationError, match="a site's records cannot be pseudonymised: leave personal fields out"
-    ):
-        SiteSource(name="s", connection="s", spider="s", contact="a@b.org", pii={"pages": ("author",)})
+def test_a_site_declares_personal_fields_alike():
+    site = SiteSource(
+        name="s", connection="s", spider="s", contact="a@b.org", pii={"a": ("b",)}, key_domain="people"
+    )
+    assert (site.pii_of("a"), site.key_connection) == ({"b": "exact"}, "sluice_key_people")
+    with pytest.raises(ValidationError, match="belong together"):
+        SiteSource(name="s", connection="s", spider="s", contact="a@b.org", pii={"a": ("b",)})

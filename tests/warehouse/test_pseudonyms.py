@@ -44,7 +44,8 @@ def under(key="k1", domain="people", **columns):
     ids=range(10),
 )
 def test_only_what_would_mix_clear_values_or_keys_in_a_landed_column_is_a_change(known, wanted, present, expected):
-    found = changes({"a": Known(COLUMNS, known)}, {"a": wanted, "new": under(x="exact")}, {"a": present})
+    wanted = {"new": under(x="exact")} | ({"a": wanted} if wanted else {})
+    found = changes({"a": Known(COLUMNS, known), "b": Known(COLUMNS)}, wanted, {"a": present})
     assert [change.rekeyed for change in found] == [rekeyed for _, rekeyed in expected]
     assert all(text in change.told for change, (text, _) in zip(found, expected, strict=True))
 

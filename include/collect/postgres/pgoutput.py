@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from include.collect.postgres.describe import SourceTable
-from include.collect.postgres.pseudonyms import changes_of
+from include.collect.pseudonyms import changes_of
 from include.core.batch import NULL_FRAME, TableChanges
 from include.core.errors import FatalError
 from include.core.pseudonyms import PseudonymKey
@@ -139,7 +139,7 @@ class Assembler:
         if (changes := self._changes.get(oid)) is None:
             if (table := self._tables[oid]) is None:
                 return None
-            changes = self._changes[oid] = changes_of(table, self._sequence, self._key)
+            changes = self._changes[oid] = changes_of(table.table, table.pii, self._sequence, self._key)
         self.count += 1
         return changes
 

@@ -11,12 +11,12 @@ from psycopg2.extras import LogicalReplicationConnection
 from include.collect.postgres.errors import errors_of
 from include.collect.postgres.pgoutput import Assembler
 from include.collect.postgres.preflight import Plan, preflight
-from include.collect.postgres.pseudonyms import require_key
 from include.collect.postgres.publication import create_statement
 from include.collect.postgres.relations import resolve
 from include.collect.postgres.slot import ANEW, Position, current_position, drop_slot, refuse_gap
 from include.collect.postgres.snapshot import open_snapshot
 from include.collect.postgres.stream import Stream
+from include.collect.pseudonyms import require_key
 from include.core.batch import Batch
 from include.core.errors import FatalError, RetriableError
 from include.core.pseudonyms import PseudonymKey

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.collect.postgres.describe import SourceTable
-from include.collect.postgres.pseudonyms import Fields, PseudonymisedCopy, changes_of
-from include.core.batch import COPY_HEADER, COPY_TRAILER, UNCHANGED, Column, Table, frame
+from include.collect.postgres.pseudonyms import PseudonymisedCopy
+from include.collect.pseudonyms import Fields
+from include.core.batch import COPY_HEADER, COPY_TRAILER, Column, Table, frame
 from include.core.errors import FatalError
 from include.core.pseudonyms import PseudonymKey
 from include.specs import Pii
@@ -21,11 +21,6 @@ KEY = PseudonymKey("people", "k1", b"a test's own key, 32 bytes long.")
 
 def pseudonym(text):
     return None if text is None else KEY.pseudonym(text.encode()).decode()
-
-
-def table(*columns, key=("id",), **pii):
-    shape = Table("people", tuple(Column(name, "text", n) for n, name in enumerate(columns, start=1)), key)
-    return SourceTable(7, "public", "people", "r", "p", "d", shape, (), (False,) * len(columns), pii)
 
 
 def copied(rows, header=COPY_HEADER):
@@ -44,7 +39,8 @@ VALUES = st.none() | st.text(st.characters(codec="utf-8"), max_size=12) | st.jus
     st.lists(st.integers(1, 40) | st.integers(41, 10_000), min_size=1, max_size=5),
 )
 def test_a_copy_stream_in_pieces_of_any_size_is_replaced_like_its_rows_one_by_one(rows, extension, sizes):
-    fields = Fields(table("id", "name", "mail", key=(), name="exact", mail="casefold"), KEY)
+    shape = Table("people", tuple(Column(name, "text") for name in ("id", "name", "mail")), ())
+    fields = Fields(shape, {"name": "exact", "mail": "casefold"}, KEY)
     header = COPY_HEADER[:-4] + struct.pack("!i", len(extension)) + extension
     stream, target = copied(rows, header), io.BytesIO()
     file, at, turn = PseudonymisedCopy(target, fields), 0, count()
@@ -60,40 +56,7 @@ def test_a_copy_stream_in_pieces_of_any_size_is_replaced_like_its_rows_one_by_on
     assert target.getvalue() == copied(expected, header)
 
 
-def test_in_changes_the_new_row_the_old_key_and_the_deleted_key_are_replaced_and_gaps_stay_gaps():
-    found = changes_of(table("id", "name", "note", id="exact", name="exact"), count(1), KEY)
-    plain = changes_of(table("id", "name", "note"), count(1), None)
-    found.upsert(("42", "Anna", "n"))
-    plain.upsert((pseudonym("42"), pseudonym("Anna"), "n"))
-    found.upsert(("42", UNCHANGED, None))
-    plain.upsert((pseudonym("42"), UNCHANGED, None))
-    found.delete(("42", None, None))
-    plain.delete((pseudonym("42"), None, None))
-    found.move(("42",), ("43", UNCHANGED, "n"))
-    plain.move((pseudonym("42"),), (pseudonym("43"), UNCHANGED, "n"))
-    found.truncate()
-    plain.truncate()
-    assert [step.kind for step in found.steps] == [step.kind for step in plain.steps]
-    assert [list(iter(step.open().read, b"")) for step in found.steps] == [
-        list(iter(step.open().read, b"")) for step in plain.steps
-    ]
-
-
-def test_no_error_shows_the_value_that_no_pseudonym_can_be_made_of():
-    fields = Fields(table("id", "mail", key=("mail",), mail="casefold"), KEY)
-    assert fields.pseudonym(1, b"anna@b.org")[4:] == KEY.pseudonym(b"anna@b.org")
-    for value, told in ((b"secret\xff", "is not UTF-8"), (b"Secret@b.org", "two rows could become one")):
-        with pytest.raises(FatalError, match=told) as caught:
-            fields.pseudonym(1, value)
-        assert "ecret" not in repr(caught.value.args)
-        assert caught.value.__context__ is None and caught.value.__cause__ is None
-
-
-def test_without_a_key_or_without_its_columns_a_personal_table_is_not_read(line):
-    with pytest.raises(FatalError, match=r"personal columns of table 'people' \(mail\) .* no key was given"):
-        changes_of(table("id", "mail", mail="exact"), count(1), None)
-    with pytest.raises(FatalError, match="not all of them are there"):
-        changes_of(table("id", "post", mail="exact"), count(1), KEY)
+def test_without_its_key_a_source_with_personal_columns_is_not_read(line):
     shop = line("people", pii={"people": ("mail",)}, key_domain="patients")
     with pytest.raises(FatalError, match="of key domain 'patients', and got no key"):
         shop.collect()
