@@ -1,6 +1,6 @@
 """What this installation collects: one entry a source, one DAG an entry."""
 
-from include.specs import PostgresSource, SiteSource, Source
+from include.specs import PostgresSource, SiteSource, Source, Subject, Via
 
 SOURCES: tuple[Source, ...] = (
     PostgresSource(
@@ -8,6 +8,15 @@ SOURCES: tuple[Source, ...] = (
         connection="shop",
         # `planted` is the sample's own answer sheet: which dirt was put where. A real source has none.
         tables=("customers", "products", "orders", "payments", "chargebacks", "planted"),
+        subject=Subject(
+            table="customers",
+            held={
+                "customers": "id",
+                "orders": "customer_id",
+                "payments": "customer_id",
+                "chargebacks": Via(column="payment_id", table="payments", key="id"),
+            },
+        ),
     ),
     SiteSource(
         name="shop_site",
