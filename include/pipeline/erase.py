@@ -63,11 +63,12 @@ def erase(
     try:
         with transaction(warehouse_url) as connection, connection.cursor() as cursor:
             subjects.begin(cursor, request)
-            history = subjects.history(cursor, source, subject)
-            erasures.hold(cursor, source.name, history, patience)
+            erasures.hold(cursor, source.name, subjects.history(cursor, source, subject), patience)
             if done := erasures.recorded(cursor, request.id):
                 _refuse_another(source, request, done.commitment)
                 return done.erasure
+            # Looked up under the lock: a landing that was waited for may have given a column another name.
+            history = subjects.history(cursor, source, subject)
             subjects.refer(cursor, source, subject)
             erasures.refuse_current(cursor, source.name, history)
             for dataset in concerned:

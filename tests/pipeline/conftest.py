@@ -28,11 +28,14 @@ FROM generate_series(1, %s) n
 ROW_COUNT = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 20}, "severity": "critical"}
 
 # Customer 42 left with batch 3. Payment 3 was moved to customer 7, who is still there; reviews were never landed.
-# The source's payments.customer_id was once of another type, and is landed under two names.
+# The source's payments.customer_id was once of another type, and is landed under two names; open and closed rows
+# of payments lie in partitions of their own.
 SHOP = """
 CREATE TABLE landing.shop_customers (id int, name text, _seq_from bigint, _seq_to bigint, _batch bigint);
 CREATE TABLE landing.shop_payments (id int, customer_id int, customer_id__2 text,
-    _seq_from bigint, _seq_to bigint, _batch bigint);
+    _seq_from bigint, _seq_to bigint, _batch bigint) PARTITION BY LIST ((_seq_to IS NULL));
+CREATE TABLE landing.shop_payments__now PARTITION OF landing.shop_payments FOR VALUES IN (true);
+CREATE TABLE landing.shop_payments__past PARTITION OF landing.shop_payments FOR VALUES IN (false);
 CREATE TABLE landing.shop_chargebacks (id int, payment_id int, _seq_from bigint, _seq_to bigint, _batch bigint);
 INSERT INTO landing.shop_customers VALUES
     (42, 'Ada', 1, 4, 1), (42, 'Ada L', 4, 20, 2), (7, 'Bo', 2, NULL, 1), (420, 'Cy', 3, NULL, 1);

@@ -3,6 +3,8 @@
 import psycopg2
 import pytest
 
+from include.warehouse.connection import connect
+
 REFUSED = {
     "a quarantined row": "DELETE FROM quarantine.fraud",
     "an erasure": "DELETE FROM sluice.erasures",
@@ -37,16 +39,25 @@ def test_the_keeper_s_functions_do_what_they_are_for_and_no_more(shop, call, say
         shop.execute(f"SELECT {call}")
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "sluice.retire('r', 'fraud', 1, 'customer', '7', '{}', now())",
-        "sluice.erase_quarantined('r', 'fraud', 'customer', '{7}')",
-    ],
-)
+CALLS = [
+    "sluice.retire('r', 'fraud', 1, 'customer', '7', '{}', now())",
+    "sluice.erase_quarantined('r', 'fraud', 'customer', '{7}')",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_nothing_leaves_without_an_erasure_on_record(shop, call):
     shop.publish("run_1", 1, real=[(4, 7)])
     before = shop.content()
     with pytest.raises(psycopg2.errors.ForeignKeyViolation):
         shop.execute(f"SELECT {call}")
     assert shop.content() == before
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_who_may_only_read_cannot_call_them(shop, call):
+    shop.publish("run_1", 1, real=[(4, 7)])
+    connection = connect(shop.url, role="sluice_reader")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied for function"):
+        connection.cursor().execute(f"SELECT {call}")
+    connection.close()
