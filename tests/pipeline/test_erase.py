@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 import pytest
@@ -239,6 +240,23 @@ def test_tables_that_are_read_for_too_long_are_left_for_a_retry(shop, warehouse_
     reader.close()
     assert shop.content() == before
     assert shop.erase().retired == {"fraud": [1]}
+
+
+def test_a_build_that_had_begun_is_waited_for_and_what_it_made_is_swept(shop):
+    builder = connect(shop.url, role="sluice_writer")
+    # The other way round than an erasure would take these tables one by one.
+    builder.cursor().execute("SELECT FROM landing.shop_chargebacks LIMIT 1")
+    with ThreadPoolExecutor() as pool:
+        erasing = pool.submit(shop.erase)
+        locks = "SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE l.locktype = 'advisory'"
+        until(lambda: len(shop.execute(f"{locks} AND d.datname = current_database()")) == 2)
+        builder.cursor().execute(
+            "CREATE TABLE staging.fraud__late AS SELECT id, customer_id AS customer FROM landing.shop_payments"
+        )
+        builder.commit()
+        assert erasing.result(60).removed["staging.fraud"] == 2
+    builder.close()
+    assert shop.tables("staging") == ["other__run_9"]
 
 
 def test_a_view_that_others_built_on_a_version_is_named(shop):

@@ -14,50 +14,57 @@ REFUSED = {
     "a forged retirement": "INSERT INTO sluice.retirements VALUES ('fraud', 1, 'r', 'x', now())",
     "a version": "DROP TABLE datasets.fraud_v1",
 }
-
-
-@pytest.mark.parametrize("change", REFUSED)
-def test_after_an_erasure_all_that_is_kept_is_as_immutable_as_before(shop, change):
-    shop.publish("run_1", 1, real=[(4, 7)])
-    shop.erase()
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        shop.execute(REFUSED[change])
-
-
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        ("sluice.retire('r', 'fraud', 1, 'customer', '42', '{}', now())", "fraud_v1 does not hold the subject"),
-        ("sluice.retire('r', 'fraud', 1, 'customer', '', '{}', now())", "fraud_v1 is no version"),
-        ("sluice.retire('r', 'fraud', 9, 'customer', '42', '{}', now())", "fraud_v9 is no version"),
-        ("sluice.erase_quarantined('r', 'fraud', 'customer', '{\"\"}')", "names a field and a subject"),
-    ],
-)
-def test_the_keeper_s_functions_do_what_they_are_for_and_no_more(shop, call, says):
-    shop.publish("run_1", 1, real=[(4, 7)])
-    with pytest.raises(psycopg2.errors.InvalidParameterValue, match=says):
-        shop.execute(f"SELECT {call}")
-
-
 CALLS = [
     "sluice.retire('r', 'fraud', 1, 'customer', '7', '{}', now())",
     "sluice.erase_quarantined('r', 'fraud', 'customer', '{7}')",
 ]
+MISUSED = {
+    "sluice.retire('r', 'fraud', 1, 'customer', '42', '{}', now())": "fraud_v1 does not hold the subject",
+    "sluice.retire('r', 'fraud', 1, 'customer', '', '{}', now())": "fraud_v1 is no version",
+    "sluice.retire('r', 'fraud', 9, 'customer', '42', '{}', now())": "fraud_v9 is no version",
+    "sluice.erase_quarantined('r', 'fraud', 'customer', '{\"\"}')": "names a field and a subject",
+}
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_nothing_leaves_without_an_erasure_on_record(shop, call):
+@pytest.fixture
+def kept(shop):
+    """The shop with a version that customer 7 alone is in."""
     shop.publish("run_1", 1, real=[(4, 7)])
-    before = shop.content()
-    with pytest.raises(psycopg2.errors.ForeignKeyViolation):
-        shop.execute(f"SELECT {call}")
-    assert shop.content() == before
+    return shop
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_who_may_only_read_cannot_call_them(shop, call):
-    shop.publish("run_1", 1, real=[(4, 7)])
-    connection = connect(shop.url, role="sluice_reader")
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied for function"):
-        connection.cursor().execute(f"SELECT {call}")
+def test_after_an_erasure_all_that_is_kept_is_as_immutable_as_before(kept):
+    kept.erase()
+    for statement in REFUSED.values():
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            kept.execute(statement)
+
+
+def test_even_a_superuser_cannot_remove_quarantined_rows_by_mistake(kept, warehouse_admin_url):
+    kept.erase()
+    connection = connect(warehouse_admin_url)
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="never change"), connection:
+        connection.cursor().execute("DELETE FROM quarantine.fraud")
+    connection.close()
+
+
+def test_the_keeper_s_functions_do_what_they_are_for_and_no_more(kept):
+    for call, says in MISUSED.items():
+        with pytest.raises(psycopg2.errors.InvalidParameterValue, match=says):
+            kept.execute(f"SELECT {call}")
+
+
+def test_nothing_leaves_without_an_erasure_on_record(kept):
+    before = kept.content()
+    for call in CALLS:
+        with pytest.raises(psycopg2.errors.ForeignKeyViolation):
+            kept.execute(f"SELECT {call}")
+    assert kept.content() == before
+
+
+def test_who_may_only_read_cannot_call_them(kept):
+    connection = connect(kept.url, role="sluice_reader")
+    for call in CALLS:
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="denied for function"), connection:
+            connection.cursor().execute(f"SELECT {call}")
     connection.close()

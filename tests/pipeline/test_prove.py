@@ -49,12 +49,14 @@ PLANTED = {
 }
 
 
-@pytest.mark.parametrize("place", PLANTED)
-def test_a_leftover_anywhere_breaks_the_proof(shop, place):
+def test_a_leftover_anywhere_breaks_the_proof(shop):
     shop.erase()
-    shop.execute(PLANTED[place])
-    assert verify(shop.url, shop.source, shop.request, shop.datasets).held == {place: 1}
-    with pytest.raises(FatalError, match=f"is held again: {{'{place}': 1}}"):
+    held = {}
+    for place, statement in PLANTED.items():
+        shop.execute(statement)
+        held[place] = 1
+        assert verify(shop.url, shop.source, shop.request, shop.datasets).held == held
+    with pytest.raises(FatalError, match=r"is held again: {'landing\.shop_customers': 1, "):
         prove(shop.url, shop.source, shop.request, shop.datasets)
 
 
