@@ -1,10 +1,16 @@
-"""A dataset that is rebuilt by its own line before a subject is erased, whole."""
+"""Erasure beside its neighbours: a source that is really collected, a dataset that is rebuilt by its own line."""
 
 import json
+from contextlib import closing
+
+import psycopg2
+import pytest
 
 from include.core.erasure import ErasureRequest
+from include.core.errors import FatalError
 from include.pipeline.augment import balance
 from include.pipeline.build import build
+from include.pipeline.collect import collect_postgres
 from include.pipeline.erase import survey
 from include.pipeline.prove import prove
 from include.pipeline.publish import audit, publish
@@ -82,3 +88,34 @@ def test_a_dataset_is_rebuilt_by_its_own_line_and_history_never_builds_the_subje
     assert shop.execute(f"SELECT count(*), max((customer = 3)::int) FROM staging.{candidate.table}") == [(35, 0)]
     assert prove(shop.url, TILL, request, [SALES]).holds
     assert shop.execute("SELECT version FROM sluice.current_versions") == [(2,)]
+
+
+def test_a_subject_is_erased_as_it_was_collected_through_a_change_of_its_column_s_type(shop, source_url):
+    def at_source(*statements):
+        with closing(psycopg2.connect(source_url)) as connection, connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        return collect_postgres(source, source_url, shop.url, at=shop.at)
+
+    name = "s" + source_url.rsplit("_", 1)[1]
+    subject = Subject(table="people", held={"people": "id", "visits": "person"})
+    source = PostgresSource(name=name, connection="x", tables=("people", "visits"), subject=subject)
+    request = ErasureRequest("r", key="42", receipt=shop.receipt)
+    at_source(
+        "CREATE TABLE people (id int PRIMARY KEY, name text); INSERT INTO people VALUES (7, 'Bo'), (42, 'Ada')",
+        "CREATE TABLE visits (id int PRIMARY KEY, person int); INSERT INTO visits VALUES (1, 42), (2, 42), (3, 7)",
+    )
+    at_source("DELETE FROM visits WHERE id = 1")
+    at_source("ALTER TABLE visits ALTER COLUMN person TYPE text")
+    at_source("UPDATE people SET name = 'Ada L' WHERE id = 42", "DELETE FROM visits WHERE person = '42'")
+    with pytest.raises(FatalError, match=rf"landing\.{name}_people have current rows of it"):
+        shop.erase(request, source=source, datasets=[])
+    at_source("DELETE FROM people WHERE id = 42")
+    removed = shop.erase(request, source=source, datasets=[]).removed
+    assert removed[f"landing.{name}_people"] == 2
+    assert removed[f"landing.{name}_visits"] >= 2
+    assert prove(shop.url, source, request, []).holds
+    assert shop.execute(f"SELECT DISTINCT id FROM landing.{name}_people") == [(7,)]
+    assert shop.execute(f"SELECT DISTINCT id FROM landing.{name}_visits") == [(3,)]
+    at_source("INSERT INTO people VALUES (43, 'Di')")
+    assert shop.execute(f"SELECT name FROM landing.{name}_people WHERE id > 7") == [("Di",)]
