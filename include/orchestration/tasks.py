@@ -20,6 +20,7 @@ from include.orchestration.asked import (
 )
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
+from include.orchestration.metrics import gauge_of
 from include.specs import Dataset, PostgresSource
 
 # A reference as it travels through XCom.
@@ -36,7 +37,7 @@ def collect(name: str) -> list[Json]:
     warehouse, at = places.warehouse_url(), _at()
     if isinstance(source, PostgresSource):
         url, anew = places.database_url(source.connection), snapshot_as_asked(_params())
-        landed = collect_postgres(source, url, warehouse, at=at, anew=anew)
+        landed = collect_postgres(source, url, warehouse, at=at, anew=anew, gauge=gauge_of(name))
     else:
         landed = collect_site(source, places.site_url(source.connection), warehouse, places.storage(), at=at)
     _announce(name, news(warehouse, name))

@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Self
 
 from include.collect.postgres.errors import errors_of
+from include.collect.postgres.lag import Lag, measure
 from include.collect.postgres.passes import Pass, publish
 from include.collect.postgres.preflight import Plan, preflight
 from include.collect.postgres.sessions import Sessions
@@ -49,6 +50,11 @@ class PostgresReader:
         """
         with errors_of(self.source.name):
             return preflight(self._sessions.main(), self.source, apart=True)
+
+    def lag(self) -> Lag | None:
+        """How far the slot lies behind as the run begins; None if there is none yet."""
+        with errors_of(self.source.name), self._sessions.main().cursor() as cursor:
+            return measure(cursor, self.source.slot)
 
     def batches(
         self, start: str | None, standings: Mapping[str, Standing] | None = None, *, anew: bool = False

@@ -46,9 +46,9 @@ class Line:
         connection.close()
         return rows
 
-    def collect(self, *, anew=False, **changes):
+    def collect(self, *, anew=False, gauge=None, **changes):
         source = self.source.model_copy(update=changes)
-        return collect_postgres(source, self.url, self.warehouse, at=AT, anew=anew)
+        return collect_postgres(source, self.url, self.warehouse, at=AT, anew=anew, gauge=gauge)
 
     def reader(self):
         return PostgresReader(self.source, self.url)
@@ -125,6 +125,16 @@ class Line:
 
     def current(self, table, columns="*"):
         return sorted(self.landed(table, columns, "_seq_to IS NULL"), key=repr)
+
+    def let_the_slot_go(self):
+        """Let a server with a small max_slot_wal_keep_size remove log that the slot still needs."""
+        for _segment in range(3):
+            self.execute("SELECT pg_logical_emit_message(true, 'filling', 'x')")
+            self.query("SELECT pg_switch_wal()")
+        connection = connect(self.url)
+        connection.autocommit = True
+        connection.cursor().execute("CHECKPOINT")
+        connection.close()
 
     def slot(self, column="confirmed_flush_lsn::text"):
         rows = self.query(f"SELECT {column} FROM pg_replication_slots WHERE slot_name = '{self.source.slot}'")
