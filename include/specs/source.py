@@ -11,7 +11,8 @@ class PostgresSource(Spec):
     """Tables of one Postgres database, read by snapshot and then by logical replication.
 
     `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
-    `batch_changes` bounds a batch: it ends at the first commit after so many changes.
+    `batch_changes` bounds a batch: it ends at the first commit after so many changes. `history` says which
+    versions of a row landing keeps: every one, or of each batch the last.
     """
 
     kind: Literal["postgres"] = "postgres"
@@ -19,6 +20,7 @@ class PostgresSource(Spec):
     connection: str
     tables: tuple[str, ...] = Field(min_length=1)
     batch_changes: int = Field(default=100_000, ge=1)
+    history: Literal["every", "last"] = "every"
     schedule: str | None = None
 
     @property

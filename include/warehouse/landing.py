@@ -92,7 +92,7 @@ def _write(cursor: Cursor, batch: Batch, number: int, last: int) -> tuple[dict[s
         if new:
             shapes.append(landed)
             index(cursor, landed)
-        merge = Merge(cursor, landed, offset=last, batch=number)
+        merge = Merge(cursor, landed, offset=last, batch=number, history=batch.history)
         written = sum(merge.apply(step, skip_unchanged=batch.skip_unchanged) for step in changes.steps)
         counts[changes.table.name] = counts.get(changes.table.name, 0) + written
     sequence = max([last + 1, *(last + changes.last + 1 for changes in batch.changes if batch.snapshots)])

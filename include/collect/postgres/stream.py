@@ -55,7 +55,9 @@ class Stream:
             end = start.at(reached)
             if self._assembler.count or (finished and reached - position.lsn >= ADVANCE_BYTES):
                 changes = self._assembler.take()
-                yield Batch(self._source.name, str(position), str(end), changes=changes)
+                yield Batch(
+                    self._source.name, str(position), str(end), changes=changes, history=self._source.history
+                )
                 position = end
             if finished:
                 return
