@@ -1,5 +1,6 @@
 """What a source's tables look like: columns with attnum, key, and which types are landed as they are."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psycopg2 import sql
@@ -67,6 +68,15 @@ class SourceTable:
     @property
     def identifier(self) -> sql.Identifier:
         return sql.Identifier(self.schema, self.name)
+
+
+def reads_binary(tables: Iterable[SourceTable]) -> bool:
+    """Whether the stream may send values in their types' binary forms.
+
+    Those of portable types are the same in every version from 15 on. A stream has one form for all of its
+    tables, so a single column that is landed as text makes all of them text.
+    """
+    return all(all(table.portable) for table in tables)
 
 
 def describe(cursor: Cursor, declared: str) -> SourceTable | None:

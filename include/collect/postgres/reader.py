@@ -8,6 +8,7 @@ from typing import Any, Self, cast
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import LogicalReplicationConnection
 
+from include.collect.postgres.describe import reads_binary
 from include.collect.postgres.errors import errors_of
 from include.collect.postgres.pgoutput import Assembler
 from include.collect.postgres.preflight import Plan, preflight
@@ -109,7 +110,8 @@ class PostgresReader:
             # Where nothing was written since, the server has nothing to say, not even that.
             if until <= start.lsn:
                 return
-            self._stream = Stream(stream_cursor, self.source, Assembler(partial(resolve, cursor, plan)))
+            assembler = Assembler(partial(resolve, cursor, plan), binary=reads_binary(plan.tables))
+            self._stream = Stream(stream_cursor, self.source, assembler)
             self._stream.start(start)
             yield from self._stream.batches(start, int(until))
 

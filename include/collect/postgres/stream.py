@@ -33,7 +33,11 @@ class Stream:
         self._cursor.start_replication(
             slot_name=self._source.slot,
             start_lsn=position.lsn,
-            options={"proto_version": "1", "publication_names": f'"{self._source.publication}"'},
+            options={
+                "proto_version": "1",
+                "publication_names": f'"{self._source.publication}"',
+                "binary": str(self._assembler.binary).lower(),
+            },
             decode=False,
         )
         self.acknowledge(position)
