@@ -38,7 +38,8 @@ class Merge(Statements):
         self.load, self.offset = Load(cursor, landed, offset), offset
         self.parts |= {
             "batch": sql.Literal(batch),
-            "old": listed(sql.SQL("t.{}").format(name) for name in self.names),
+            "all": listed([*self.names, *self.former]),
+            "old": listed(sql.SQL("t.{}").format(name) for name in [*self.names, *self.former]),
             "every": sql.Literal(history == "every"),
             # Of the rows that end, those of earlier batches are kept in any case.
             "kept": sql.SQL("({} OR _batch <> {})").format(sql.Literal(history == "every"), sql.Literal(batch)),
@@ -65,7 +66,10 @@ class Merge(Statements):
                 f"A value of table {self.table.name!r} does not fit its column's type: {first_line(error)}.",
                 fix="correct the declared type of the column, or the value at its source.",
             ) from error
-        self.run("DROP TABLE {raw}; DROP TABLE IF EXISTS {step}")
+        self.run(
+            "DROP TABLE {raw}; DROP TABLE IF EXISTS {step};"
+            "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
+        )
         return step.count - skipped
 
     def _merge(self, step: Step, skip_unchanged: bool) -> int:
@@ -91,7 +95,7 @@ class Merge(Statements):
         """Move the rows that the DELETE removes to the past; `ended` is where their intervals end."""
         self.run(
             "WITH closed AS ({delete} RETURNING {old}, t._seq_from, {ended}, t._batch),"
-            " moved AS (INSERT INTO {past} ({columns}, _seq_from, _seq_to, _batch)"
+            " moved AS (INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch)"
             "           SELECT * FROM closed WHERE {kept})"
             " SELECT count(*) FROM closed",
             delete=sql.SQL(delete).format(**self.parts, **parts),
@@ -121,20 +125,24 @@ class Merge(Statements):
             " WHEN NOT MATCHED AND s._op = 'u' THEN INSERT ({columns}, _seq_from, _batch)"
             "  VALUES ({new}, {begins}, {batch})"
             " RETURNING {before}, old._seq_from, s._first, old._batch)"
-            " INSERT INTO {past} ({columns}, _seq_from, _seq_to, _batch)"
+            " INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch)"
             " SELECT * FROM merged WHERE _seq_from IS NOT NULL AND {kept}"
-            " UNION ALL SELECT {fields}, _seq, _end, {batch} FROM s"
+            " UNION ALL SELECT {fields}{nothing}, _seq, _end, {batch} FROM s"
             "  WHERE _op = 'u' AND _end IS NOT NULL AND {every}",
             rows=rows,
             same=self.same_key(self._own, lambda place: sql.SQL("s.{}").format(field("c", place))),
+            nothing=sql.SQL(", NULL" * len(self.former)),
             assignments=listed(
-                sql.SQL("{} = s.{}").format(name, field("c", place)) for place, name in enumerate(self.names)
+                [
+                    *(sql.SQL("{} = s.{}").format(name, field("c", n)) for n, name in enumerate(self.names)),
+                    *(sql.SQL("{} = NULL").format(name) for name in self.former),
+                ]
             ),
             new=listed(sql.SQL("s.{}").format(field("c", place)) for place in self.places),
             goes_on=sql.SQL(
                 "CASE WHEN t._batch = {batch} AND NOT {every} THEN t._seq_from ELSE {begins} END"
             ).format(**self.parts),
-            before=listed(sql.SQL("old.{}").format(name) for name in self.names),
+            before=listed(sql.SQL("old.{}").format(name) for name in [*self.names, *self.former]),
         )
 
     def _merge_by_row(self) -> None:

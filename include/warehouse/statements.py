@@ -10,7 +10,7 @@ from include.warehouse.tables import Landed
 # The step as it came, then the step in the landing table's types: both live in the session's temporary schema.
 RAW = sql.Identifier("pg_temp", "sluice_raw")
 STEP = sql.Identifier("pg_temp", "sluice_step")
-GAP = "the history has a gap: trigger the DAG decommission_<source>, then collect the source under a new name."
+GAP = "the history has a gap: the next run takes the table anew by a snapshot."
 
 
 class Statements:
@@ -22,6 +22,7 @@ class Statements:
         self.places = range(len(self.types))
         self.key = landed.key
         self.names = [sql.Identifier(name) for name in landed.columns]
+        self.former = [sql.Identifier(name) for name in landed.former]
         self.parts: dict[str, sql.Composable] = {
             "raw": RAW,
             "step": STEP,

@@ -1,7 +1,6 @@
-"""Landing tables: their names, their creation, and the refusal of a shape that is no longer theirs."""
+"""Landing tables: their names, their partitions, their creation."""
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 
@@ -9,9 +8,8 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.core.batch import Column, Table
+from include.core.batch import Table
 from include.core.errors import FatalError
-from include.core.shape import differences
 
 OWN_COLUMNS = ("_seq_from", "_seq_to", "_batch")
 # The partitions of the open and of the closed rows: the current state costs what a plain table costs.
@@ -26,12 +24,14 @@ class Landed:
     """A source's table and where it is landed.
 
     `landing.<name>` is partitioned: `now` holds the open rows, one a key, `past` the closed ones. `columns`
-    are the landing table's own names of the table's columns, in their order.
+    are the landing table's own names of the table's columns, in their order; `former` are the names of those
+    that the table has no more, which closed rows keep.
     """
 
     name: str
     table: Table
     columns: tuple[str, ...]
+    former: tuple[str, ...] = ()
 
     @property
     def parent(self) -> sql.Identifier:
@@ -61,28 +61,9 @@ def landing_table(source: str, table: str) -> str:
     return f"{name.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}_{digest}"
 
 
-def ensure(cursor: Cursor, source: str, table: Table) -> tuple[Landed, bool]:
-    """The landing table, made if it is not there, and whether it is new; refused if its shape is another."""
-    cursor.execute(
-        "SELECT columns, key FROM sluice.landing_tables WHERE source = %s AND table_name = %s"
-        " ORDER BY batch DESC LIMIT 1",
-        (source, table.name),
-    )
-    landed = Landed(landing_table(source, table.name), table, tuple(column.name for column in table.columns))
-    if (recorded := cursor.fetchone()) is None:
-        _create(cursor, landed)
-        return landed, True
-    before = Table(table.name, tuple(Column(**column) for column in recorded[0]), tuple(recorded[1]))
-    if changed := differences(before, table):
-        raise FatalError(
-            f"Table {table.name!r} of source {source!r} is no longer what was landed: {'; '.join(changed)}.",
-            fix="undo the change at the source, or collect the source under a new name.",
-        )
-    return landed, False
-
-
-def _create(cursor: Cursor, landed: Landed) -> None:
-    _refuse_bad_columns(landed.table)
+def create(cursor: Cursor, landed: Landed) -> None:
+    """Make the landing table without its key's index. Raises FatalError for columns that cannot be landed."""
+    refuse_bad_columns(landed.table)
     definitions = [
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column.type))
         for name, column in zip(landed.columns, landed.table.columns, strict=True)
@@ -110,13 +91,24 @@ def _create(cursor: Cursor, landed: Landed) -> None:
 
 
 def index(cursor: Cursor, landed: Landed) -> None:
-    """One open row a key, and a quick way to it. Made after a snapshot's rows are in."""
+    """One open row a key, and a quick way to it; in the place of the index of a former key.
+
+    Made after a snapshot's rows are in.
+    """
+    cursor.execute(
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE i.indrelid = %s::regclass AND i.indisunique",
+        (landed.now.as_string(cursor),),
+    )
+    for (name,) in cursor.fetchall():
+        cursor.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier("landing", name)))
     if landed.key:
         names = sql.SQL(", ").join(sql.Identifier(landed.columns[place]) for place in landed.key)
         cursor.execute(sql.SQL("CREATE UNIQUE INDEX ON {} ({})").format(landed.now, names))
 
 
-def _refuse_bad_columns(table: Table) -> None:
+def refuse_bad_columns(table: Table) -> None:
+    """Raise FatalError for a column name that landing needs, and for what is no built-in type's name."""
     for column in table.columns:
         if column.name in OWN_COLUMNS:
             raise FatalError(
@@ -128,13 +120,3 @@ def _refuse_bad_columns(table: Table) -> None:
                 f"{column.type!r}, the type of {table.name!r}.{column.name!r}, is no built-in type's name.",
                 fix="declare it as text.",
             )
-
-
-def record_shape(cursor: Cursor, source: str, landed: Landed, batch: int) -> None:
-    """Write down in which shape the table is landed from this batch on."""
-    columns = [{"name": c.name, "type": c.type, "origin": c.origin} for c in landed.table.columns]
-    cursor.execute(
-        "INSERT INTO sluice.landing_tables (source, table_name, batch, landing_table, columns, key)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
-        (source, landed.table.name, batch, landed.name, json.dumps(columns), list(landed.table.key)),
-    )

@@ -77,9 +77,3 @@ def test_a_value_that_the_warehouse_refuses_names_the_table(warehouse_url):
 
     with pytest.raises(FatalError, match="snapshot of table 'items' holds a value that the warehouse refuses"):
         land_snapshot(warehouse_url, TableSnapshot(ITEMS, copy_to))
-
-
-def test_a_second_snapshot_of_a_table_is_refused(warehouse_url):
-    land_snapshot(warehouse_url, copied(1))
-    with pytest.raises(FatalError, match="has a history; no snapshot can follow"):
-        land_snapshot(warehouse_url, copied(1), start="1")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from include.collect.postgres.describe import SourceTable
-from include.core.batch import NULL_FRAME, TableChanges
+from include.collect.postgres.describe import landed_as_sent
+from include.core.batch import NULL_FRAME, Table, TableChanges
 from include.core.errors import FatalError, RetriableError
 
 _INT16 = struct.Struct("!h").unpack_from
@@ -149,14 +149,15 @@ class Rows:
 class Assembler:
     """Collects the changes of one batch after the other.
 
-    `resolve` turns a Relation message into the table to land, or None if nothing is to be read of it.
-    With `binary` the stream sends values as their types' binary forms, which only portable types have.
+    `resolve` turns a Relation message into the table to land, or None if nothing is to be read of it. Where a
+    table changes its shape, its further changes are collected apart, after the ones before. With `binary`
+    the stream sends values in their types' binary forms.
     """
 
-    def __init__(self, resolve: Callable[[Relation], SourceTable | None], *, binary: bool = False) -> None:
+    def __init__(self, resolve: Callable[[Relation], Table | None], *, binary: bool = False) -> None:
         self._resolve = resolve
         self.binary = binary
-        self._tables: dict[int, SourceTable | None] = {}
+        self._tables: dict[bytes, Table | None] = {}
         self.handlers = {
             ord("R"): self._relation,
             ord("I"): self._row,
@@ -169,36 +170,42 @@ class Assembler:
 
     def take(self) -> tuple[TableChanges, ...]:
         """The batch's changes, in the order in which tables first changed; the next batch begins."""
-        for rows in self._rows.values():
+        for rows in self._collected:
             rows.flush()
-        changes = tuple(rows.changes for rows in self._rows.values())
+        changes = tuple(rows.changes for rows in self._collected)
         self._begin_batch()
         return changes
 
     def _begin_batch(self) -> None:
         self.count = 0
         self._sequence = count(1)
+        self._collected: list[Rows] = []
+        # What each table's next change goes to, by the oid as messages spell it.
         self._rows: dict[bytes, Rows] = {}
 
     def _relation(self, payload: bytes) -> None:
         message = relation(payload)
         table = self._resolve(message)
-        if self.binary and table is not None and not all(table.portable):
+        if self.binary and table is not None and not landed_as_sent(table):
             raise RetriableError(
-                f"Table {table.table.name!r} has got a column whose type has no portable binary form, while the"
-                " source was being read in binary.",
+                f"Table {table.name!r} has got a column whose type has no portable binary form, while the source"
+                " was being read in binary.",
                 fix="run again: the source is then read as text.",
             )
-        self._tables[message.oid] = table
+        oid = payload[1:5]
+        if table != self._tables.get(oid):
+            self._rows.pop(oid, None)
+        self._tables[oid] = table
 
     def _of(self, oid: bytes) -> Rows | None:
-        """The rows of the table with that oid, as messages spell it; None if the table is not declared."""
+        """Where the table's next change goes; None if nothing is to be read of it."""
         if (rows := self._rows.get(oid)) is None:
-            if (table := self._tables[_OID(oid)[0]]) is None:
+            if (table := self._tables[oid]) is None:
                 return None
-            names = [column.name for column in table.table.columns]
-            changes = TableChanges(table.table, self._sequence, binary=self.binary)
-            rows = self._rows[oid] = Rows(changes, [names.index(name) for name in table.table.key])
+            names = [column.name for column in table.columns]
+            changes = TableChanges(table, self._sequence, binary=self.binary)
+            rows = self._rows[oid] = Rows(changes, [names.index(name) for name in table.key])
+            self._collected.append(rows)
         self.count += 1
         return rows
 

@@ -6,7 +6,6 @@ from random import Random
 
 import pytest
 
-from include.collect.postgres.describe import SourceTable
 from include.collect.postgres.pgoutput import (
     BINARY,
     FEW,
@@ -42,8 +41,8 @@ def frame(value):
     return struct.pack("!i", len(value)) + value
 
 
-def assembler(key=("id",), portable=(True, True), **options):
-    table = SourceTable(77, "public", "items", "r", "p", "d", Table("items", COLUMNS, key), (), portable)
+def assembler(key=("id",), columns=COLUMNS, **options):
+    table = Table("items", columns, key)
     made = Assembler(lambda message: table if message.oid == 77 else None, **options)
     made.handlers[ord("R")](RELATION)
     return made
@@ -101,7 +100,7 @@ def test_a_field_of_the_form_that_nobody_asked_for_is_refused(sent, asked, says)
 
 def test_a_table_of_another_type_is_not_read_in_binary_any_further():
     with pytest.raises(RetriableError, match="'items' has got a column whose type has no portable binary form"):
-        assembler(portable=(True, False), binary=True)
+        assembler(columns=(COLUMNS[0], Column("mood", "text", 2, (16411, -1))), binary=True)
 
 
 def random_messages(random, kind, many):
