@@ -57,6 +57,7 @@ class Pass:
             shapes = [table for each in courses for table in (each.before, each.now.table) if table]
             binary = all(map(landed_as_sent, shapes))
             replication = stack.enter_context(closing(self._sessions.replication()))
+            stack.callback(self.stop)
             with replication.cursor() as asking:
                 start = same_history(asking, Position.parse(self.reached), current_position(asking))
             until, snapshots = self._end(stack, list(anew))
@@ -68,6 +69,11 @@ class Pass:
                     yield batch
                     self.reached = batch.end
             self._settle(cursor, relations, batch)
+
+    def stop(self) -> None:
+        """End reading, before the connections are closed."""
+        if self.stream is not None:
+            self.stream.stop()
 
     def _end(self, stack: ExitStack, anew: Sequence[str]) -> tuple[int, tuple[TableSnapshot, ...]]:
         """Where the pass ends: where the server's log does, or where the snapshot of the tables taken anew is."""
