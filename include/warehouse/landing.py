@@ -127,7 +127,7 @@ def _land_snapshot(cursor: Cursor, shapes: Shapes, snapshot: TableSnapshot, sequ
     landed = shapes.fit(snapshot.table)
     shapes.take_in(snapshot.table.name)
     if new:
-        count = copy_snapshot(cursor, landed, snapshot, (sequence, None, number))
+        count = copy_snapshot(cursor, landed, snapshot, sequence, number)
         index(cursor, landed)
         return count
     return retake(cursor, landed, snapshot, sequence, number)
