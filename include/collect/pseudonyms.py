@@ -78,12 +78,21 @@ class Fields:
 class PseudonymisedChanges(TableChanges):
     """Changes of a table with personal columns: their values are replaced before they are spooled."""
 
-    def __init__(self, fields: Fields, sequence: Iterator[int]) -> None:
-        super().__init__(fields.table, sequence)
+    def __init__(self, fields: Fields, sequence: Iterator[int], *, binary: bool = False) -> None:
+        super().__init__(fields.table, sequence, binary=binary)
         self._fields, self._all = fields, range(len(fields.table.columns))
 
-    def put(self, op: bytes, frames: Sequence[bytes], unchanged: str | None = None) -> None:
-        super().put(op, self._fields.replace(frames, self._all), unchanged)
+    def put(
+        self, op: bytes, frames: Sequence[bytes], unchanged: str | None = None, number: int | None = None
+    ) -> None:
+        super().put(op, self._fields.replace(frames, self._all), unchanged, number)
+
+    def put_tuples(self, tuples: bytes, count: int, last: int) -> None:
+        """Refused: in tuples that are made already nothing would be replaced."""
+        raise FatalError(
+            f"Table {self.table.name!r} has personal columns: its changes are put one by one.",
+            fix="report this: the reader must not put tuples of such a table.",
+        )
 
     def put_move(self, old_key: Sequence[bytes], frames: Sequence[bytes], unchanged: str | None) -> None:
         replaced = self._fields.replace(frames, self._all)
@@ -91,10 +100,17 @@ class PseudonymisedChanges(TableChanges):
 
 
 def changes_of(
-    table: Table, pii: Mapping[str, CanonicalForm], sequence: Iterator[int], key: PseudonymKey | None
+    table: Table,
+    pii: Mapping[str, CanonicalForm],
+    sequence: Iterator[int],
+    key: PseudonymKey | None,
+    *,
+    binary: bool = False,
 ) -> TableChanges:
-    """Where the changes of a table are collected."""
-    return PseudonymisedChanges(Fields(table, pii, key), sequence) if pii else TableChanges(table, sequence)
+    """Where the changes of a table are collected. A personal column is sent as text, in binary as well."""
+    if not pii:
+        return TableChanges(table, sequence, binary=binary)
+    return PseudonymisedChanges(Fields(table, pii, key), sequence, binary=binary)
 
 
 def hide_rejected(

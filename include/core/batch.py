@@ -83,13 +83,14 @@ class Step:
 
     `changes` are upserts and deletes. `moves` are upserts that give a row another key and leave TOASTed
     values out, so they need the rows as they stand just before; no key occurs twice in such a step. A
-    `truncation` has no rows: all that are open end at `sequence`.
+    `truncation` has no rows: all that are open end at `sequence`. Columns are text unless `binary`.
     """
 
     kind: Literal["changes", "moves", "truncation"] = "changes"
     count: int = 0
     sequence: int = 0
     has_unchanged: bool = False
+    binary: bool = False
     keys: set[tuple[bytes, ...]] = field(default_factory=set)
     spool: IO[bytes] = field(default_factory=_spool)
 
@@ -119,13 +120,14 @@ class TableChanges:
 
     Each change becomes one tuple of COPY BINARY with the fields `_seq` (bigint, counted from 1 within
     the batch), `_op` ("u" upsert, "d" delete), `_unchanged` (a string of 0 and 1, a digit a column, or
-    NULL), then every column as text; a move adds the old key's columns. `sequence` is shared by all
-    tables of a batch. Bytes are UTF-8 text as Postgres prints it.
+    NULL), then every column; a move adds the old key's columns. `sequence` is shared by all tables of a
+    batch. A column is UTF-8 text as Postgres prints it, or with `binary` what the column's type sends.
     """
 
-    def __init__(self, table: Table, sequence: Iterator[int]) -> None:
+    def __init__(self, table: Table, sequence: Iterator[int], *, binary: bool = False) -> None:
         self.table = table
-        self.steps: list[Step] = [Step()]
+        self.binary = binary
+        self.steps: list[Step] = [Step(binary=binary)]
         self.last = 0
         names = [column.name for column in table.columns]
         self._key = [names.index(name) for name in table.key]
@@ -152,33 +154,54 @@ class TableChanges:
         self.last = next(self._sequence)
         self.steps.append(Step("truncation", count=1, sequence=self.last))
 
-    def put(self, op: bytes, frames: Sequence[bytes], unchanged: str | None = None) -> None:
+    def number(self) -> int:
+        """Take the next number of the batch, for a change that is put later."""
+        return next(self._sequence)
+
+    def put(
+        self, op: bytes, frames: Sequence[bytes], unchanged: str | None = None, number: int | None = None
+    ) -> None:
         """An upsert (`b"u"`) or delete (`b"d"`) whose values are framed already, one a column."""
-        step = self.steps[-1]
-        if step.kind != "changes":
-            step = Step()
-            self.steps.append(step)
-        self._write(step, op, frames, unchanged)
+        self._write(self._changes(), op, frames, unchanged, number)
+
+    def put_tuples(self, tuples: bytes, count: int, last: int) -> None:
+        """Upserts and deletes that are tuples already, of numbers up to `last`, none with a value left out."""
+        step = self._changes()
+        step.spool.write(tuples)
+        step.count += count
+        self.last = max(self.last, last)
 
     def put_move(self, old_key: Sequence[bytes], frames: Sequence[bytes], unchanged: str | None) -> None:
         """A change of key whose values are framed already."""
         step = self.steps[-1]
         keys = {tuple(old_key), tuple(frames[at] for at in self._key)}
         if step.kind != "moves" or not keys.isdisjoint(step.keys) or step.count >= MOVES_A_STEP:
-            step = Step("moves")
+            step = Step("moves", binary=self.binary)
             self.steps.append(step)
         step.keys |= keys
         self._write(step, b"u", [*frames, *old_key], unchanged)
 
-    def _write(self, step: Step, op: bytes, frames: Sequence[bytes], unchanged: str | None) -> None:
-        self.last = next(self._sequence)
-        mask = NULL_FRAME
+    def _changes(self) -> Step:
+        """The step that takes upserts and deletes; their order in it does not matter, they are numbered."""
+        if self.steps[-1].kind != "changes":
+            self.steps.append(Step(binary=self.binary))
+        return self.steps[-1]
+
+    def _write(
+        self, step: Step, op: bytes, frames: Sequence[bytes], unchanged: str | None, number: int | None = None
+    ) -> None:
+        number = number or next(self._sequence)
+        self.last = max(self.last, number)
         if unchanged is not None:
             step.has_unchanged = True
-            mask = frame(unchanged)
-        head = _HEAD.pack(3 + len(frames), 8, self.last, 1, op)
-        step.spool.write(b"".join((head, mask, *frames)))
+        step.spool.write(b"".join((head(len(frames), number, op, unchanged), *frames)))
         step.count += 1
+
+
+def head(columns: int, number: int, op: bytes, unchanged: str | None = None) -> bytes:
+    """What stands before a change's columns in its tuple."""
+    mask = NULL_FRAME if unchanged is None else frame(unchanged)
+    return _HEAD.pack(3 + columns, 8, number, 1, op) + mask
 
 
 def frame(value: Value) -> bytes:
@@ -226,7 +249,8 @@ class Batch:
     read from this batch on, with the reason. `notes` are announcements that are kept with the batch.
 
     With `skip_unchanged`, an upsert that equals the current row writes nothing. With `apart`, a table whose
-    changes cannot be landed is left out and does not keep the others from landing.
+    changes cannot be landed is left out and does not keep the others from landing. With the history `last`,
+    landing keeps of each row its last version in the batch alone; state as of any batch is the same.
     """
 
     source: str
@@ -240,3 +264,4 @@ class Batch:
     notes: tuple[str, ...] = ()
     skip_unchanged: bool = False
     apart: bool = False
+    history: Literal["every", "last"] = "every"

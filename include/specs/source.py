@@ -12,9 +12,10 @@ class PostgresSource(Personal):
     """Tables of one Postgres database, read by snapshot and then by logical replication.
 
     `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
-    `batch_changes` bounds a batch: it ends at the first commit after so many changes. `retained_warning` is
-    how many bytes of log the server may keep for us before we warn. With a `subject`, erasure requests are
-    taken (`erase_<name>`).
+    `batch_changes` bounds a batch: it ends at the first commit after so many changes. `history` says which
+    versions of a row landing keeps: every one, or of each batch the last. `retained_warning` is how many bytes
+    of log the server may keep for us before we warn. With a `subject`, erasure requests are taken
+    (`erase_<name>`).
     """
 
     kind: Literal["postgres"] = "postgres"
@@ -22,6 +23,7 @@ class PostgresSource(Personal):
     connection: str
     tables: tuple[str, ...] = Field(min_length=1)
     batch_changes: int = Field(default=100_000, ge=1)
+    history: Literal["every", "last"] = "every"
     retained_warning: int = Field(default=4 * 1024**3, ge=1)
     schedule: str | None = None
     subject: Subject | None = None

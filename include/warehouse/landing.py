@@ -95,7 +95,8 @@ def _land_changes(cursor: Cursor, batch: Batch, shapes: Shapes, number: int, las
         cursor.execute("SAVEPOINT one_table")
         try:
             for changes in (c for c in batch.changes if c.table.name == name):
-                merge = Merge(cursor, _fitted(cursor, shapes, changes.table), offset=last, batch=number)
+                landed = _fitted(cursor, shapes, changes.table)
+                merge = Merge(cursor, landed, offset=last, batch=number, history=batch.history)
                 written = sum(merge.apply(step, skip_unchanged=batch.skip_unchanged) for step in changes.steps)
                 counts[name] = counts.get(name, 0) + written
             for table in (t for t in batch.shapes if t.name == name):
@@ -126,7 +127,7 @@ def _land_snapshot(cursor: Cursor, shapes: Shapes, snapshot: TableSnapshot, sequ
     landed = shapes.fit(snapshot.table)
     shapes.take_in(snapshot.table.name)
     if new:
-        count = copy_snapshot(cursor, landed, snapshot, (sequence, None, number))
+        count = copy_snapshot(cursor, landed, snapshot, sequence, number)
         index(cursor, landed)
         return count
     return retake(cursor, landed, snapshot, sequence, number)

@@ -13,14 +13,28 @@ from include.core.errors import FatalError
 from include.warehouse.tables import Landed
 
 PIPE_BUFFER = 1024 * 1024
+INDEX_MEMORY = "256MB"
 
 
-def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:
-    """Fill a new landing table with open rows; returns the number of rows."""
-    command = sql.SQL("COPY {} ({}, _seq_from, _seq_to, _batch) FROM STDIN (FORMAT binary)").format(
-        landed.now, sql.SQL(", ").join(map(sql.Identifier, landed.columns))
+def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, sequence: int, batch: int) -> int:
+    """Fill a new landing table with open rows, all of one number; returns the number of rows.
+
+    What all rows have in common does not travel with them: it is the columns' default while they are copied.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, landed.columns))
+    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(landed.now, names)
+    cursor.execute(
+        sql.SQL(
+            "ALTER TABLE {now} ALTER _seq_from SET DEFAULT {sequence}, ALTER _batch SET DEFAULT {batch}"
+        ).format(now=landed.now, sequence=sql.Literal(sequence), batch=sql.Literal(batch))
     )
-    return pour(cursor, command, snapshot, constants)
+    count = pour(cursor, command, snapshot, ())
+    cursor.execute(
+        sql.SQL("ALTER TABLE {} ALTER _seq_from DROP DEFAULT, ALTER _batch DROP DEFAULT").format(landed.now)
+    )
+    # The index that follows is sorted in memory, and by more than one process where the server has some to spare.
+    cursor.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(sql.Literal(INDEX_MEMORY)))
+    return count
 
 
 def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:

@@ -14,6 +14,8 @@ from include.core.errors import FatalError
 OWN_COLUMNS = ("_seq_from", "_seq_to", "_batch")
 # The partitions of the open and of the closed rows: the current state costs what a plain table costs.
 NOW, PAST = "__now", "__past"
+# How full (%) pages of open rows are made: a row's next version that finds room beside it needs no index entry.
+ROOM = 90
 LONGEST_NAME = 63 - len(PAST)
 # A type is part of the SQL as it stands. This is what format_type() prints for built-in types, and nothing more.
 TYPE = re.compile(r'"?[a-z_][a-z0-9_ ]*"?(\([0-9]+(,-?[0-9]+)?\))?( with(out)? time zone)?(\[\])*')
@@ -75,10 +77,10 @@ def create(cursor: Cursor, landed: Landed) -> None:
                 landed.parent, sql.SQL(", ").join([*definitions, own])
             )
         )
-        for part, is_open in ((landed.now, True), (landed.past, False)):
+        for part, is_open, fill in ((landed.now, True, ROOM), (landed.past, False, 100)):
             cursor.execute(
-                sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(
-                    part, landed.parent, sql.Literal(is_open)
+                sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({}) WITH (fillfactor = {})").format(
+                    part, landed.parent, sql.Literal(is_open), sql.Literal(fill)
                 )
             )
     except psycopg2.errors.DuplicateTable as error:

@@ -21,6 +21,9 @@ PORTABLE = [
     *("int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"),
 ]
 
+# The oid of the type text.
+TEXT = 25
+
 # A declared name is `name` in public or `schema.name`; a dot may also be part of the name.
 TABLE = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence::text, c.relreplident::text
@@ -101,6 +104,16 @@ class SourceTable:
 def signature(table: Table) -> tuple[tuple[str, int, int], ...]:
     """Name, type oid and modifier of each column, as a Relation message spells them."""
     return tuple((column.name, *(column.declared or (0, -1))) for column in table.columns)
+
+
+def landed_as_sent(table: Table) -> bool:
+    """Whether what the stream sends of each column in binary is a value of the type that it is landed in.
+
+    The binary forms of portable types are the same in every version from 15 on.
+    """
+    return all(
+        column.type != "text" or column.declared is None or column.declared[0] == TEXT for column in table.columns
+    )
 
 
 def describe(cursor: Cursor, declared: str, pii: Mapping[str, CanonicalForm]) -> SourceTable | None:

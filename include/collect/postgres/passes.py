@@ -8,7 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import LogicalReplicationConnection
 
 from include.collect.postgres.continuity import course
-from include.collect.postgres.describe import describe
+from include.collect.postgres.describe import describe, landed_as_sent
 from include.collect.postgres.pgoutput import Assembler
 from include.collect.postgres.preflight import Plan, preflight
 from include.collect.postgres.publication import create_statement
@@ -59,11 +59,17 @@ class Pass:
         with ExitStack() as stack:
             cursor = stack.enter_context(self._sessions.main().cursor())
             relations = Relations(cursor, courses)
+            # A stream has one form for all of its tables: a single column that is landed as text makes all text.
+            shapes = [table for each in courses for table in (each.before, each.now.table) if table]
+            binary = all(map(landed_as_sent, shapes))
             replication = stack.enter_context(closing(self._sessions.replication()))
+            stack.callback(self.stop)
             with replication.cursor() as asking:
                 start = same_history(asking, Position.parse(self.reached), current_position(asking))
             until, snapshots = self._end(stack, list(anew))
-            for piece in self._pieces(replication, relations, start, until):
+            for piece in self._pieces(
+                replication, Assembler(relations.resolve, self._key, binary=binary), start, until
+            ):
                 batch = self._batch(piece, self._undeclared() | _unread(plan, relations))
                 if piece.finished:
                     batch = self._complete(batch, relations, snapshots, anew)
@@ -71,6 +77,11 @@ class Pass:
                     yield batch
                     self.reached = batch.end
             self._settle(cursor, relations, batch)
+
+    def stop(self) -> None:
+        """End reading, before the connections are closed."""
+        if self.stream is not None:
+            self.stream.stop()
 
     def _end(self, stack: ExitStack, anew: Sequence[str]) -> tuple[int, tuple[TableSnapshot, ...]]:
         """Where the pass ends: where the server's log does, or where the snapshot of the tables taken anew is."""
@@ -85,18 +96,21 @@ class Pass:
             return point, open_snapshot(session, exported, self._source, anew, self._key)
 
     def _pieces(
-        self, replication: LogicalReplicationConnection, relations: Relations, start: Position, until: int
+        self, replication: LogicalReplicationConnection, assembler: Assembler, start: Position, until: int
     ) -> Iterator[Piece]:
         # Where nothing was written since, the server has nothing to say, not even that.
         if until <= start.lsn:
             yield Piece((), start, True)
             return
-        self.stream = Stream(replication.cursor(), self._source, Assembler(relations.resolve, self._key))
+        self.stream = Stream(replication.cursor(), self._source, assembler)
         self.stream.start(start)
         yield from self.stream.pieces(start, until)
 
     def _batch(self, piece: Piece, left_out: Mapping[str, str]) -> Batch:
-        return Batch(self._source.name, self.reached, str(piece.end), piece.changes, left_out=left_out, apart=True)
+        return Batch(
+            self._source.name, self.reached, str(piece.end), piece.changes, left_out=left_out, apart=True,
+            history=self._source.history,
+        )  # fmt: skip
 
     def _undeclared(self) -> dict[str, str]:
         return {name: "It is declared no more." for name in self.standings if name not in self._source.tables}

@@ -43,6 +43,8 @@ class PostgresReader:
 
     def close(self) -> None:
         """End every connection, also those of a generator that was left half-way. Safe to call again."""
+        if self._pass is not None:
+            self._pass.stop()
         self._sessions.close()
         self._pass = None
 

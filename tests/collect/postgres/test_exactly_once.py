@@ -60,6 +60,24 @@ def test_a_run_that_fails_to_land_reads_the_same_changes_again(shop):
     assert shop.landed("items") == [(1, "a", 2, None, 2)]
 
 
+def test_what_was_read_ahead_while_a_batch_was_landed_is_not_acknowledged_with_it(line):
+    shop = line("items", batch_changes=1)
+    shop.execute("CREATE TABLE items (id int PRIMARY KEY, name text)")
+    shop.collect()
+    shop.execute(*(f"INSERT INTO items VALUES ({number}, 'a')" for number in range(4)))
+    with shop.reader() as reader:
+        batches = reader.batches(shop.position(), shop.standings())
+        first = next(batches)
+        shop.land(first)
+        reader.acknowledge(first.end)
+        next(batches)
+        shop.wait_until(lambda: lsn_number(shop.slot()) == Position.parse(first.end).lsn)
+    shop.collect()
+    assert shop.landed("items", "id, _seq_from, _seq_to") == [
+        (0, 2, None), (1, 3, None), (2, 4, None), (3, 5, None),
+    ]  # fmt: skip
+
+
 CHILD = """
 import sys, time
 from datetime import UTC, datetime

@@ -1,12 +1,26 @@
 """Messages as the protocol's documentation lays them out, byte for byte."""
 
 import struct
+from itertools import count
+from random import Random
 
 import pytest
 
-from include.collect.postgres.pgoutput import Assembler, begin, commit, fields, relation
-from include.core.batch import COPY_HEADER, COPY_TRAILER, NULL_FRAME, Column, Table
-from include.core.errors import FatalError
+from include.collect.postgres.pgoutput import (
+    BINARY,
+    FEW,
+    TEXT,
+    TOGETHER,
+    TOGETHER_BYTES,
+    Assembler,
+    Rows,
+    begin,
+    commit,
+    fields,
+    relation,
+)
+from include.core.batch import COPY_HEADER, COPY_TRAILER, NULL_FRAME, UNCHANGED, Column, Table, TableChanges
+from include.core.errors import FatalError, RetriableError
 
 COLUMNS = (Column("id", "integer", 1), Column("body", "text", 2))
 RELATION = (
@@ -15,8 +29,8 @@ RELATION = (
 )  # fmt: skip
 
 
-def text(value):
-    return b"t" + struct.pack("!i", len(value)) + value
+def text(value, kind=b"t"):
+    return kind + struct.pack("!i", len(value)) + value
 
 
 def row(*values):
@@ -27,9 +41,9 @@ def frame(value):
     return struct.pack("!i", len(value)) + value
 
 
-def assembler(key=("id",)):
-    table = Table("items", COLUMNS, key)
-    made = Assembler(lambda message: table if message.oid == 77 else None)
+def assembler(key=("id",), columns=COLUMNS, **options):
+    table = Table("items", columns, key)
+    made = Assembler(lambda message: table if message.oid == 77 else None, **options)
     made.handlers[ord("R")](RELATION)
     return made
 
@@ -78,9 +92,80 @@ def test_fields_are_slices_of_the_message_null_and_unchanged_are_told_apart():
     assert payload[end:] == b"rest"
 
 
-def test_a_binary_field_that_nobody_asked_for_is_refused():
-    with pytest.raises(FatalError, match="of kind 'b'"):
-        fields(row(b"b" + struct.pack("!i", 1) + b"x"), 0)
+@pytest.mark.parametrize(("sent", "asked", "says"), [(b"b", TEXT, "text was"), (b"t", BINARY, "binary was")])
+def test_a_field_of_the_form_that_nobody_asked_for_is_refused(sent, asked, says):
+    with pytest.raises(FatalError, match=f"of kind '{sent.decode()}'; {says} asked for"):
+        fields(row(text(b"x", sent)), 0, asked)
+
+
+def test_a_table_of_another_type_is_not_read_in_binary_any_further():
+    with pytest.raises(RetriableError, match="'items' has got a column whose type has no portable binary form"):
+        assembler(columns=(COLUMNS[0], Column("mood", "text", 2, (16411, -1))), binary=True)
+
+
+def random_messages(random, kind, many):
+    """Insert, Update and Delete messages of the table, and the changes that they are, by number."""
+    for number in range(1, many + 1):
+        body = random.choice([None, b"", b"x" * random.randint(1, 300), b"n", b"\0\0\0\1", UNCHANGED])
+        key = struct.pack("!q", number)
+        value = {None: b"n", UNCHANGED: b"u"}.get(body) or text(body, kind)
+        sent_as = random.choice([b"I", b"U", b"D"])
+        values = row(text(key, kind), value)
+        expected = None if body in (None, UNCHANGED) else body
+        mask = b"01" if body is UNCHANGED and sent_as != b"D" else None
+        yield (
+            sent(sent_as, (b"K" if sent_as == b"D" else b"N") + values),
+            ("changes", number, b"d" if sent_as == b"D" else b"u", mask, key, expected),
+        )
+
+
+@pytest.mark.parametrize("many", [1, FEW - 1, FEW, TOGETHER + 100])
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+def test_messages_decoded_together_become_the_changes_that_each_is(many, binary):
+    random = Random(f"{many} {binary}")  # noqa: S311
+    messages = list(random_messages(random, b"b" if binary else b"t", many))
+    made = assembler(binary=binary)
+    for message, _ in messages:
+        made.handlers[message[0]](message)
+    (changes,) = made.take()
+    assert sorted(tuples(changes), key=lambda change: change[1]) == [expected for _, expected in messages]
+    assert (changes.count, changes.last, changes.steps[0].binary) == (many, many, binary)
+
+
+def test_a_large_message_is_decoded_at_once_and_alone():
+    made = assembler()
+    for number, body in ((b"1", b"x"), (b"2", b"y" * TOGETHER_BYTES), (b"3", b"z")):
+        made.handlers[ord("I")](sent(b"I", b"N" + row(text(number), text(body))))
+    (changes,) = made.take()
+    assert sorted((change[1], change[4], len(change[5])) for change in tuples(changes)) == [
+        (1, b"1", 1), (2, b"2", TOGETHER_BYTES), (3, b"3", 1),
+    ]  # fmt: skip
+
+
+def test_what_came_before_a_move_or_a_truncation_is_in_a_step_before_it():
+    made = assembler()
+    insert = sent(b"I", b"N" + row(text(b"1"), b"n"))
+    move = sent(b"U", b"K" + row(text(b"1"), b"n") + b"N" + row(text(b"2"), b"u"))
+    for message in (insert, move, insert, b"T" + struct.pack("!iBI", 1, 0, 77), insert):
+        made.handlers[message[0]](message)
+    (changes,) = made.take()
+    assert [(step.kind, step.count) for step in changes.steps] == [
+        ("changes", 1), ("moves", 1), ("changes", 1), ("truncation", 1), ("changes", 1),
+    ]  # fmt: skip
+    assert [change[1] for change in tuples(changes)] == [1, 2, 3, 5]
+
+
+def test_changes_that_want_to_see_every_field_get_them_one_by_one():
+    class Shouting(TableChanges):
+        def put(self, op, frames, unchanged=None, number=None):
+            super().put(op, [one.upper() for one in frames], unchanged, number)
+
+    changes = Shouting(Table("items", COLUMNS, ("id",)), count(1))
+    rows = Rows(changes, [0])
+    for _ in range(FEW):
+        rows.put(sent(b"I", b"N" + row(text(b"1"), text(b"loud"))))
+    rows.flush()
+    assert [change[5] for change in tuples(changes)] == [b"LOUD"] * FEW
 
 
 @pytest.mark.parametrize(

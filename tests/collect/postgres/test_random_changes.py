@@ -28,11 +28,16 @@ def random_change(random):
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_after_any_changes_the_landing_is_the_source_as_of_every_run(line, seed):
+@pytest.mark.parametrize(("seed", "form"), [(1, "binary"), (2, "text"), (3, "binary, few at once")])
+def test_after_any_changes_the_landing_is_the_source_as_of_every_run(line, seed, form, monkeypatch):
     random = Random(seed)  # noqa: S311
-    shop = line("docs", "bag", batch_changes=7)
+    shop = line("docs", "bag", *(["moods"] if form == "text" else []), batch_changes=7)
+    if "few" not in form:
+        monkeypatch.setattr("include.collect.postgres.pgoutput.FEW", 1)
     shop.execute(
+        # A single column that is landed as text makes the whole stream text.
+        "CREATE TYPE mood AS ENUM ('ok')",
+        "CREATE TABLE moods (mood mood PRIMARY KEY)",
         "CREATE TABLE docs (id int PRIMARY KEY, body text, n int)",
         "ALTER TABLE docs ALTER body SET STORAGE EXTERNAL",
         "CREATE TABLE bag (word text, body text)",
