@@ -14,17 +14,22 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def report(
-    name: str, question: str, ours: list[float], against: list[float], *, goal: float, peer: str, unit: str = "s"
-) -> dict[str, Any]:
-    """Print the table and keep `results/<name>.json`; `ratio` is the median of ours/against by round."""
+    name: str, question: str, ours: list[float], against: list[float], *, goal: float, peer: str, unit: str = "s",
+    higher_is_better: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Print the table and keep `results/<name>.json`; `ratio` is the median of ours/against by round.
+
+    It is to be at most `goal`, or at least that where `higher_is_better`.
+    """
     ratio = statistics.median(a / b for a, b in zip(ours, against, strict=True))
+    holds = ratio >= goal if higher_is_better else ratio <= goal
     result = {
         "question": question,
         "ours": statistics.median(ours),
         "against": statistics.median(against),
         "ratio": ratio,
         "goal": goal,
-        "holds": ratio <= goal,
+        "holds": holds,
         "unit": unit,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
     }
@@ -34,7 +39,8 @@ def report(
     for label, values in (("Sluice", ours), (peer, against)):
         row = (min(values), statistics.median(values), max(values))
         table.add_row(label, *(f"{value:.2f} {unit}" for value in row))
-    table.add_row("ratio", "", f"{ratio:.2f}", f"goal ≤ {goal:g}: {'holds' if result['holds'] else 'missed'}")
+    sign = "≥" if higher_is_better else "≤"
+    table.add_row("ratio", "", f"{ratio:.2f}", f"goal {sign} {goal:g}: {'holds' if holds else 'missed'}")
     Console().print(table)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")

@@ -87,8 +87,12 @@ def _collect_params(source: Source) -> dict[str, Param]:
     return {
         "max_pages": Param(
             source.max_pages, type="integer", minimum=1, title="Pages at most",
-            description="The crawl stops after so many pages.",
-        )
+            description="A site with more pages and files than this is refused rather than cut off.",
+        ),
+        "accept_loss": Param(
+            False, type="boolean", title="Accept what was lost",
+            description="Land a crawl that was refused because it lost records: it is not crawled again.",
+        ),
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from include import catalog
 from include.core.errors import FatalError
 from include.core.refs import Augmented, BatchRef, Candidate, Gated
 from include.orchestration import places
-from include.orchestration.asked import batch_as_asked, dataset_as_asked, source_as_asked
+from include.orchestration.asked import batch_as_asked, dataset_as_asked, loss_as_asked, source_as_asked
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
 from include.specs import Dataset, PostgresSource
@@ -30,7 +30,10 @@ def collect(name: str) -> list[Json]:
     if isinstance(source, PostgresSource):
         landed = collect_postgres(source, places.database_url(source.connection), warehouse, at=at)
     else:
-        landed = collect_site(source, places.site_url(source.connection), warehouse, places.storage(), at=at)
+        landed = collect_site(
+            source, places.site_url(source.connection), warehouse, places.storage(), at=at,
+            accept_loss=loss_as_asked(_params()),
+        )  # fmt: skip
     _announce(name, news(warehouse, name))
     return [_json(batch) for batch in landed]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from include.core.errors import FatalError
-from include.orchestration.asked import batch_as_asked, dataset_as_asked, source_as_asked
+from include.orchestration.asked import batch_as_asked, dataset_as_asked, loss_as_asked, source_as_asked
 from include.specs import Dataset, PostgresSource, SiteSource
 
 SHOP = PostgresSource(name="shop", connection="shop", tables=("payments",), schedule="@daily")
@@ -19,6 +19,7 @@ def test_the_form_s_field_is_taken():
     assert source_as_asked(SHOP, {"batch_changes": 5}) == SHOP.model_copy(update={"batch_changes": 5})
     assert source_as_asked(SITE, {"max_pages": 3}) == SITE.model_copy(update={"max_pages": 3})
     assert dataset_as_asked(FRAUD, {"seed": 8}) == FRAUD.model_copy(update={"seed": 8})
+    assert (loss_as_asked({"accept_loss": True}), loss_as_asked({"accept_loss": False})) == (True, False)
     assert (batch_as_asked({"as_of_batch": 4}), batch_as_asked({"as_of_batch": None})) == (4, None)
 
 
@@ -43,3 +44,9 @@ def test_a_seed_or_a_batch_that_is_no_number_is_refused(value):
         dataset_as_asked(FRAUD, {"seed": value})
     with pytest.raises(FatalError, match="asked for as_of_batch = "):
         batch_as_asked({"as_of_batch": value})
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_a_loss_is_accepted_by_a_plain_yes_alone(value):
+    with pytest.raises(FatalError, match="asked for accept_loss = "):
+        loss_as_asked({"accept_loss": value})
