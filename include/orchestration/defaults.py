@@ -91,7 +91,7 @@ def _collect_params(source: Source) -> dict[str, Param]:
         ),
         "accept_loss": Param(
             False, type="boolean", title="Accept what was lost",
-            description="Land a crawl that was refused because it lost records: it is not crawled again.",
+            description="Land the crawl whatever it lost; one that was refused is landed as it is.",
         ),
     }  # fmt: skip
 

@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 # Visits are kept after so many, or so many seconds after the last time: what a kill costs is read again.
 KEEP_VISITS = 50
 KEEP_SECONDS = 1.0
-TOLD = 500
+# How far it is, is told as seldom as that.
+TELL_VISITS = 500
+TELL_SECONDS = 60.0
 
 
 @contextmanager
@@ -78,11 +80,12 @@ class _Keeper:
     def __init__(self, connection: Connection, source: str, crawl: int, before: int) -> None:
         self._connection, self._source, self._crawl = connection, source, crawl
         self._waiting: list[Visit] = []
-        self._kept, self._told, self._last = before, before // TOLD, time.monotonic()
+        self._kept = self._told = before
+        self._kept_at = self._told_at = time.monotonic()
 
     def add(self, visit: Visit) -> None:
         self._waiting.append(visit)
-        if len(self._waiting) >= KEEP_VISITS or time.monotonic() - self._last >= KEEP_SECONDS:
+        if len(self._waiting) >= KEEP_VISITS or time.monotonic() - self._kept_at >= KEEP_SECONDS:
             self.keep()
 
     def keep(self) -> None:
@@ -91,9 +94,9 @@ class _Keeper:
                 crawls.keep(self._connection, self._source, self._crawl, self._waiting)
             self._kept += len(self._waiting)
             self._waiting = []
-        self._last = time.monotonic()
-        if self._kept // TOLD > self._told:
-            self._told = self._kept // TOLD
+        self._kept_at = time.monotonic()
+        if self._kept - self._told >= TELL_VISITS or self._kept_at - self._told_at >= TELL_SECONDS:
+            self._told, self._told_at = self._kept, self._kept_at
             log.info("crawl %s of %s: %s pages and files so far", self._crawl, self._source, self._kept)
 
 

@@ -101,9 +101,9 @@ def _vanished(connection: Connection, source: str, crawl: int, shape: Shape) -> 
         if landed is None:
             return []
         command = sql.SQL(
-            "SELECT t.{key}::text FROM landing.{table} AS t WHERE t._seq_to IS NULL AND t.{key}::text NOT IN ("
-            " SELECT r.key FROM crawls.records AS r JOIN crawls.visits AS v USING (source, crawl, visit)"
-            " WHERE (source, crawl, r.table_name) = (%s, %s, %s) AND r.key IS NOT NULL"
+            "SELECT t.{key}::text FROM landing.{table} AS t WHERE t._seq_to IS NULL AND NOT EXISTS ("
+            " SELECT FROM crawls.records AS r JOIN crawls.visits AS v USING (source, crawl, visit)"
+            " WHERE (source, crawl, r.table_name) = (%s, %s, %s) AND r.key = t.{key}::text"
             " AND (r.reasons IS NULL OR v.outcome <> 'gone')) ORDER BY t.{key}::text COLLATE \"C\""
         ).format(key=sql.Identifier(shape.key), table=sql.Identifier(landed[0]))
         cursor.execute(command, (source, crawl, shape.name))

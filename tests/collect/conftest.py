@@ -115,7 +115,9 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
             answer = faults.pop(0) if faults else web.pages.get(self.path) or web.endless(self.path)
             etag = f'"{hashlib.sha256(answer.body).hexdigest()[:20]}"'
             status, body = answer.status, answer.body
-            if status == 200 and web.etags and self.headers.get("If-None-Match") == etag:
+            modified = answer.headers.get("Last-Modified")
+            known = web.etags and self.headers.get("If-None-Match") == etag
+            if status == 200 and (known or (modified and self.headers.get("If-Modified-Since") == modified)):
                 status, body = 304, b""
             self.send_response(status)
             for name, value in answer.headers.items():

@@ -6,6 +6,7 @@ import pytest
 
 from include.collect import scrape
 from include.core.errors import FatalError
+from include.pipeline.collect import news
 
 PRICES = (
     "SELECT price::text, _batch, _seq_to IS NULL FROM landing.site_products WHERE sku = '{}' ORDER BY _seq_from"
@@ -32,6 +33,8 @@ def test_an_unchanged_site_of_300_pages_transfers_no_bodies_and_writes_no_rows(s
     assert web.sent == 0
     assert (len(web.hits), max(web.hits.values())) == (301, 1)
     assert site.position() == "crawl 2"
+    newest = news(site.warehouse, "site")
+    assert newest is not None and newest.batch == 1
     assert site.query("SELECT count(*) FROM landing.site_pages WHERE _batch <> 1 OR _seq_to IS NOT NULL") == [(0,)]
 
 
@@ -100,7 +103,7 @@ def test_a_site_without_etags_is_asked_by_date_and_one_without_either_is_read_an
     site.collect()
     web.sent = 0
     assert sum(site.collect().values()) == 0
-    assert web.sent == sum(len(page.body) for page in web.pages.values())
+    assert web.sent == sum(len(web.pages[path].body) for path in ("/p/1", "/p/2"))
 
 
 def test_a_spider_that_reads_otherwise_reads_every_page_anew(site, web, monkeypatch):

@@ -112,4 +112,6 @@ def _shown(value: Any) -> Any:
         return {"bytes": len(value), "sha256": sha256(value).hexdigest()}
     if isinstance(value, str):
         return UNSTORABLE.sub("\ufffd", value)[:10_000]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)[:10_000]
+    if value is None or isinstance(value, bool | int):
+        return value
+    return UNSTORABLE.sub("\ufffd", str(value))[:10_000]
