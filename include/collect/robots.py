@@ -53,7 +53,8 @@ def _fetch(site: Site, user_agent: str, *, private: bool) -> str:
     url = f"{site.origin}/robots.txt"
     handlers: list[urllib.request.BaseHandler] = [_StayOnSite(site)]
     # A proxy resolves the site's name itself, and has a private address by right.
-    proxied = not site.is_loopback and site.scheme in urllib.request.getproxies()
+    proxied = site.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(site.host)
+    proxied = proxied and not site.is_loopback
     if not proxied:
         handlers.append(urllib.request.ProxyHandler({}))
         if not private:

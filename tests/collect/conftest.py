@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -68,6 +69,7 @@ class Web:
     """The running site; a context manager. Bodies get an ETag of their own, and 304 to those who know it.
 
     `hits` counts requests by path, `sent` the bytes of whole bodies; `asked` holds each request's path and time.
+    It serves as a proxy too, as if it stood before the site: `proxied` names the hosts that it was asked for.
     """
 
     def __init__(self) -> None:
@@ -75,6 +77,7 @@ class Web:
         self.hits: Counter[str] = Counter()
         self.asked: list[tuple[str, float]] = []
         self.sent, self.pause, self.etags = 0, 0.0, True
+        self.proxied: set[str] = set()
         self.faults: dict[str, list[Answer]] = {}
         # What answers for paths that are not among the pages: an endless site.
         self.endless: Callable[[str], Answer] = lambda _path: Answer(status=404)
@@ -108,6 +111,9 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
+            if self.path.startswith("http://"):  # As a proxy is asked.
+                web.proxied.add(urlsplit(self.path).netloc)
+                self.path = urlsplit(self.path).path
             web.hits[self.path] += 1
             web.asked.append((self.path, time.monotonic()))
             time.sleep(web.pause)

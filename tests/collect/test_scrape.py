@@ -217,3 +217,13 @@ def test_a_crawl_that_nobody_wants_any_more_ends_its_spider(
     visits.close()  # type: ignore[attr-defined]
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_site_behind_a_proxy_is_read_through_it_although_the_proxy_has_a_private_address(
+    web, shop_site: SiteSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web.shop(4)
+    monkeypatch.setenv("http_proxy", web.url)
+    seen = see(shop_site, "http://shop.example/", tmp_path)
+    assert len(seen.table("products")) == 4
+    assert web.proxied == {"shop.example"}
