@@ -46,6 +46,8 @@ def tricks(page, answer, bomb, secret):
         "/endless": (answer(write=Flood()), "body: too_large"),
         "/bomb": (answer(bomb, headers={"Content-Encoding": "gzip"}), "body: too_large"),
         "/cut": (answer(write=cut, headers={"Content-Length": "9"}), "download: ResponseDataLossError"),
+        "/garbled": (answer(b"no such thing", headers={"Content-Encoding": "deflate"}), "download: error"),
+        "/empty": (answer(headers={"Content-Encoding": "gzip"}), None),
         "/off": (answer(status=302, headers={"Location": "http://elsewhere.invalid/"}), "redirect: not_ours"),
         "/private": (answer(status=301, headers={"Location": f"{secret}/secret"}), "redirect: not_ours"),
         "/cloud": (answer(status=307, headers={"Location": "http://169.254.169.254/"}), "redirect: not_ours"),
