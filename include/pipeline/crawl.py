@@ -105,6 +105,8 @@ def land_all(
 ) -> BatchRef:
     """Judge the crawl and land it, in one transaction; one that is refused leaves the position where it was."""
     with connection:
+        crawls.weigh(connection)
+    with connection:
         start = position(connection, source.name)
         shapes = crawls.shapes(connection, source.name, number)
         batch, figures = as_batch(connection, source.name, number, start, shapes)

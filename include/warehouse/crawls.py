@@ -157,25 +157,34 @@ def keep(connection: Connection, source: str, crawl: int, made: Sequence[Visit])
 
 def _inherit(cursor: Cursor, source: str, crawl: int, visits: list[str]) -> None:
     """Links and records that the crawl before found there; validators only where the same recipe read them."""
-    values = {"source": source, "crawl": crawl, "visits": visits}
+    values = {"source": source, "crawl": crawl, "before": crawl - 1, "visits": visits}
     cursor.execute(
         "UPDATE crawls.visits AS v SET links = old.links,"
         " etag = CASE WHEN was.recipe = now.recipe THEN old.etag END,"
         " last_modified = CASE WHEN was.recipe = now.recipe THEN old.last_modified END"
         " FROM crawls.visits AS old JOIN crawls.runs AS was USING (source, crawl), crawls.runs AS now"
         " WHERE (v.source, v.crawl) = (%(source)s, %(crawl)s) AND v.visit = ANY(%(visits)s)"
-        " AND (now.source, now.crawl) = (v.source, v.crawl)"
-        " AND (old.source, old.crawl, old.visit) = (v.source, v.crawl - 1, v.visit)",
+        " AND (old.source, old.crawl) = (%(source)s, %(before)s) AND old.visit = ANY(%(visits)s)"
+        " AND (now.source, now.crawl) = (%(source)s, %(crawl)s) AND old.visit = v.visit",
         values,
     )
     cursor.execute(
         "INSERT INTO crawls.records (source, crawl, visit, table_name, key, content, reasons, kept)"
         " SELECT r.source, v.crawl, r.visit, r.table_name, r.key, r.content, r.reasons,"
-        " r.kept OR v.outcome = 'unread' FROM crawls.records AS r JOIN crawls.visits AS v"
-        " ON (v.source, v.crawl - 1, v.visit) = (r.source, r.crawl, r.visit)"
-        " WHERE (v.source, v.crawl) = (%(source)s, %(crawl)s) AND v.visit = ANY(%(visits)s)",
+        " r.kept OR v.outcome = 'unread' FROM crawls.records AS r JOIN crawls.visits AS v USING (visit)"
+        " WHERE (v.source, v.crawl) = (%(source)s, %(crawl)s) AND v.visit = ANY(%(visits)s)"
+        " AND (r.source, r.crawl) = (%(source)s, %(before)s) AND r.visit = ANY(%(visits)s)",
         values,
     )
+
+
+def weigh(connection: Connection) -> None:
+    """Let the planner know what is there: it takes tables that it never saw for small ones, and joins them so.
+
+    To be called in a transaction of its own: until its end, no other source can do the same.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE crawls.visits, crawls.records")
 
 
 def forget_unread(connection: Connection, source: str, crawl: int) -> None:
