@@ -193,6 +193,25 @@ class Crawling:
             return position(connection, "site")
 
 
+def _spiders_of(pid: int) -> list[int]:
+    """The processes that crawl for a process."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            words = (stat.parent / "cmdline").read_text()
+        except OSError:  # It has just ended.
+            continue
+        if parent == pid and "include.collect.spiders" in words:
+            found.append(int(stat.parent.name))
+    return found
+
+
+@pytest.fixture(scope="session")
+def spiders_of() -> Callable[[int], list[int]]:
+    return _spiders_of
+
+
 @pytest.fixture
 def web() -> Iterator[Web]:
     with Web() as running:

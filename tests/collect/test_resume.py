@@ -4,12 +4,12 @@ import os
 import random
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg2
 import pytest
 
 from include.core.errors import FatalError, RetriableError
+from include.pipeline import crawl
 from include.warehouse.connection import transaction
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -22,20 +22,6 @@ def wait_until(happened, seconds=60):
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
-
-
-def spiders_of(pid):
-    """The processes that crawl for a process."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            words = (stat.parent / "cmdline").read_text()
-        except OSError:  # It has just ended.
-            continue
-        if parent == pid and "include.collect.spiders" in words:
-            found.append(int(stat.parent.name))
-    return found
 
 
 def test_300_pages_killed_three_times_at_random_are_all_landed_and_none_is_fetched_after_it_was_kept(site, web):
@@ -64,10 +50,13 @@ def test_300_pages_killed_three_times_at_random_are_all_landed_and_none_is_fetch
     assert site.position() == "crawl 1"
 
 
-def test_half_a_crawl_is_not_to_be_seen(site, web):
+def test_half_a_crawl_is_not_to_be_seen_but_how_far_it_is_is_told(site, web, monkeypatch, caplog):
+    monkeypatch.setattr(crawl, "TELL_VISITS", 20)
+    caplog.set_level("INFO", "include.pipeline.crawl")
     web.shop(120)
     with pytest.raises(FatalError, match="more than max_pages = 100"):
         site.collect(max_pages=100)
+    assert "pages and files so far" in caplog.text
     assert len(site.query(KEPT)) > 0
     assert site.query("SELECT * FROM sluice.batches") == []
     assert site.query("SELECT tablename FROM pg_tables WHERE schemaname IN ('landing', 'quarantine')") == []
@@ -96,7 +85,7 @@ def test_a_run_killed_while_it_lands_lands_everything_the_next_time_and_asks_the
     assert web.hits.total() - web.hits["/robots.txt"] == asked == 12
 
 
-def test_a_spider_that_is_killed_may_be_tried_again_and_what_it_read_is_kept(site, web, answer):
+def test_a_spider_that_is_killed_may_be_tried_again_and_what_it_read_is_kept(site, web, answer, spiders_of):
     web.shop(60)
 
     def kill(_output):

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,13 +210,13 @@ def test_another_spider_or_another_address_is_another_recipe(shop_site: SiteSour
 
 
 def test_a_crawl_that_nobody_wants_any_more_ends_its_spider(
-    sample: Site, shop_site: SiteSource, tmp_path: Path
+    sample: Site, shop_site: SiteSource, tmp_path: Path, spiders_of: Callable[[int], list[int]]
 ) -> None:
     visits = crawl(shop_site, sample.url, Known(), tmp_path)
     next(visits)
+    assert len(spiders_of(os.getpid())) == 1
     visits.close()  # type: ignore[attr-defined]
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert spiders_of(os.getpid()) == []
 
 
 def test_a_site_behind_a_proxy_is_read_through_it_although_the_proxy_has_a_private_address(

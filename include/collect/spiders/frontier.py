@@ -84,7 +84,9 @@ class Frontier:
     def resume(self, visits: Iterable[Remembered]) -> list[Link]:
         """Take note of what a crawl visited before it broke off; returns the links it had yet to visit."""
         visits = list(visits)
-        self._seen |= {visit.visit for visit in visits}
+        for visit in visits:
+            self._seen.add(visit.visit)
+            self._judge(visit.visit.partition(" ")[0])  # It counts among the variants of its path.
         return self.fresh(sorted((link for v in visits for link in v.following()), key=lambda link: link.depth))
 
     def _judge(self, path: str) -> str | None:

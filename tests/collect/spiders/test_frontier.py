@@ -79,3 +79,10 @@ def test_a_crawl_resumes_with_what_was_linked_and_not_visited_under_the_rules_of
         Link("/c", depth=1, hops=1),
         Link("/d", depth=2),
     ]
+
+
+def test_what_was_visited_before_a_crawl_broke_off_counts_among_the_variants():
+    found = frontier()
+    left = found.resume([Remembered(f"/calendar?day={day}", "read", 1, ("/calendar?day=9",)) for day in range(3)])
+    assert left == []
+    assert found.link("/calendar?day=9", BASE, depth=1) == Refused("/calendar?day=9", "address: too_many_variants")
