@@ -3,7 +3,7 @@
 import io
 import struct
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Final, Literal
 
@@ -29,20 +29,39 @@ Value = bytes | str | None | Unchanged
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as it is landed. `type` is Postgres' own spelling; `origin` the source's attnum, if any."""
+    """A column as it is landed. `type` is Postgres' own spelling.
+
+    What a Postgres source knows besides: `origin` is its attnum, `declared` its type's oid and modifier,
+    `missing` what rows hold that were there before the column was added, as text (None: NULL).
+    """
 
     name: str
     type: str
     origin: int | None = None
+    declared: tuple[int, int] | None = None
+    missing: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as it is landed. An empty `key` means that the whole row is its identity (duplicates count)."""
+    """A table as it is landed. An empty `key` means that the whole row is its identity (duplicates count).
+
+    `storage` names the files in which a Postgres source keeps the rows: where it changes, rows may have been
+    rewritten, removed or added without a word in the source's log.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    storage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a source's table was landed last, and why it has been left out of the batches since, if it has."""
+
+    table: Table
+    left_out: str | None = None
 
 
 def _spool() -> IO[bytes]:
@@ -168,7 +187,7 @@ def _mask(row: Sequence[Value]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class TableSnapshot:
-    """A table's whole content at the batch's position.
+    """A table's whole content at the batch's end. Where the table has a history, what differs continues it.
 
     `copy_to(target, constants)` writes COPY BINARY of the table's columns in order, followed by the
     bigint constants, into `target`: a stream, never rows as Python objects. It returns the number of rows.
@@ -192,14 +211,23 @@ class Rejected:
 class Batch:
     """What was read from `source` between two positions; it lands whole or not at all.
 
-    `start` is the position stored by the batch before (None for the first). With `skip_unchanged`,
-    an upsert that equals the current row writes nothing.
+    `start` is the position stored by the batch before (None for the first). Of one table there may be several
+    `changes` after each other, each in the shape that the table then had. `shapes` are tables whose shape is
+    another at the batch's end, whether or not a change says so. `left_out` names tables of which nothing is
+    read from this batch on, with the reason. `notes` are announcements that are kept with the batch.
+
+    With `skip_unchanged`, an upsert that equals the current row writes nothing. With `apart`, a table whose
+    changes cannot be landed is left out and does not keep the others from landing.
     """
 
     source: str
     start: str | None
     end: str
     changes: tuple[TableChanges, ...] = ()
+    shapes: tuple[Table, ...] = ()
     snapshots: tuple[TableSnapshot, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     skip_unchanged: bool = False
+    apart: bool = False

@@ -13,7 +13,8 @@ class BatchRef(Ref):
     """A landed batch: what was read from `source`, up to `position`.
 
     `batch` is unique in the warehouse and `seq_to` is the last change's sequence number within the
-    source: state as of this batch is every interval that holds `seq_to`.
+    source: state as of this batch is every interval that holds `seq_to`. `notes` say what happened besides:
+    a table that changed its shape, one that is left out, a slot that was lost.
     """
 
     source: str
@@ -22,6 +23,7 @@ class BatchRef(Ref):
     seq_to: int
     changes: dict[str, int] = Field(default_factory=dict)
     rejected: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Candidate(Ref):

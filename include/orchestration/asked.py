@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, StrictBool, TypeAdapter, ValidationError
 
 from include.core.errors import FatalError
 from include.specs import Dataset, PostgresSource, Source
 
 BATCH = TypeAdapter(Annotated[int, Field(ge=1)] | None)
+SNAPSHOT = TypeAdapter(StrictBool)
 SEED = TypeAdapter(Annotated[int, Field(ge=0)])
 SWITCH = TypeAdapter(Annotated[bool, Field(strict=True)])
 
@@ -16,6 +17,11 @@ SWITCH = TypeAdapter(Annotated[bool, Field(strict=True)])
 def bound(source: Source) -> str:
     """The one field of a source that its form may set."""
     return "batch_changes" if isinstance(source, PostgresSource) else "max_pages"
+
+
+def snapshot_as_asked(params: Mapping[str, Any]) -> bool:
+    """Whether all tables of a source are to be taken anew. Raises FatalError unless it is true or false."""
+    return bool(_checked(SNAPSHOT, "snapshot", params))
 
 
 def source_as_asked(source: Source, params: Mapping[str, Any]) -> Source:

@@ -82,7 +82,12 @@ def _collect_params(source: Source) -> dict[str, Param]:
             "batch_changes": Param(
                 source.batch_changes, type="integer", minimum=1, title="Changes a batch",
                 description="A batch ends at the first commit after so many changes.",
-            )
+            ),
+            "snapshot": Param(
+                False, type="boolean", title="New snapshot",
+                description="Take all tables anew, and make a new replication slot: where the slot is gone or the "
+                "database was restored. The history goes on; rows that vanished meanwhile are closed.",
+            ),
         }  # fmt: skip
     return {
         "max_pages": Param(
@@ -97,6 +102,7 @@ def _collect_params(source: Source) -> dict[str, Param]:
 
 
 def _collect_doc(source: Source) -> str:
+    with_tables = isinstance(source, PostgresSource)
     if isinstance(source, PostgresSource):
         what = f"the tables {', '.join(f'`{t}`' for t in source.tables)}: a snapshot first, then every change"
     else:
@@ -105,6 +111,7 @@ def _collect_doc(source: Source) -> str:
         f"### Collect `{source.name}`\n\nReads {what}, from the position that the last batch reached, and lands "
         "it as history.\nData and position are one transaction: a run may be killed and repeated at any point.\n\n"
         "A run that finds nothing new is *skipped* and starts no curation."
+        + ("\n\nA table that cannot be read is left out, and the task `whole` names it." if with_tables else "")
     )
 
 
@@ -114,7 +121,8 @@ def _decommission_doc(source: PostgresSource) -> str:
         f"`{source.publication}` at the source, which would else keep log for us until its disk is full. What was "
         "landed stays, and so do versions.\n\n"
         f"Afterwards `collect_{source.name}` refuses to go on: take the source out of "
-        "`include/catalog/sources.py`, or give it a new name there: under that it is collected from a snapshot on."
+        "`include/catalog/sources.py`. If it is to be read again after all, trigger it with *New snapshot*: the "
+        "history goes on from there."
     )
 
 

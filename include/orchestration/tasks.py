@@ -10,9 +10,16 @@ from include import catalog
 from include.core.errors import FatalError
 from include.core.refs import Augmented, BatchRef, Candidate, Gated
 from include.orchestration import places
-from include.orchestration.asked import batch_as_asked, dataset_as_asked, loss_as_asked, source_as_asked
+from include.orchestration.asked import (
+    batch_as_asked,
+    dataset_as_asked,
+    loss_as_asked,
+    snapshot_as_asked,
+    source_as_asked,
+)
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
+from include.orchestration.metrics import gauge_of
 from include.specs import Dataset, PostgresSource
 
 # A reference as it travels through XCom.
@@ -28,7 +35,8 @@ def collect(name: str) -> list[Json]:
     source = source_as_asked(catalog.source(name), _params())
     warehouse, at = places.warehouse_url(), _at()
     if isinstance(source, PostgresSource):
-        landed = collect_postgres(source, places.database_url(source.connection), warehouse, at=at)
+        url, anew = places.database_url(source.connection), snapshot_as_asked(_params())
+        landed = collect_postgres(source, url, warehouse, at=at, anew=anew, gauge=gauge_of(name))
     else:
         landed = collect_site(
             source, places.site_url(source.connection), warehouse, places.storage(), at=at,
@@ -36,6 +44,15 @@ def collect(name: str) -> list[Json]:
         )  # fmt: skip
     _announce(name, news(warehouse, name))
     return [_json(batch) for batch in landed]
+
+
+@task(trigger_rule="none_failed")
+@told_to_airflow
+def whole(name: str) -> None:
+    """Fail if tables of a Postgres source are left out, after the others have been landed and announced."""
+    from include.pipeline.collect import refuse_incomplete
+
+    refuse_incomplete(places.warehouse_url(), catalog.source(name))
 
 
 @task

@@ -13,7 +13,8 @@ class PostgresSource(Spec):
     """Tables of one Postgres database, read by snapshot and then by logical replication.
 
     `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
-    `batch_changes` bounds a batch: it ends at the first commit after so many changes.
+    `batch_changes` bounds a batch: it ends at the first commit after so many changes. `retained_warning` is
+    how many bytes of log the server may keep for us before we warn.
     """
 
     kind: Literal["postgres"] = "postgres"
@@ -21,6 +22,7 @@ class PostgresSource(Spec):
     connection: str
     tables: tuple[str, ...] = Field(min_length=1)
     batch_changes: int = Field(default=100_000, ge=1)
+    retained_warning: int = Field(default=4 * 1024**3, ge=1)
     schedule: str | None = None
 
     @property

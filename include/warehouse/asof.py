@@ -87,10 +87,8 @@ def _as_of(connection: Connection, source: str, table: str, batch: int) -> str:
             )
         (seq,) = row
         cursor.execute(
-            "SELECT landing_table, ARRAY(SELECT c ->> 'name'"
-            " FROM jsonb_array_elements(columns) WITH ORDINALITY AS e (c, n) ORDER BY n)"
-            " FROM sluice.landing_tables WHERE source = %s AND table_name = %s AND batch <= %s"
-            " ORDER BY batch DESC LIMIT 1",
+            "SELECT landing_table, columns, left_out, batch FROM sluice.landing_tables"
+            " WHERE source = %s AND table_name = %s AND batch <= %s ORDER BY batch DESC LIMIT 1",
             (source, table, batch),
         )
         found = cursor.fetchone()
@@ -99,11 +97,23 @@ def _as_of(connection: Connection, source: str, table: str, batch: int) -> str:
             f"Table {table!r} of source {source!r} is not landed as of batch {batch}.",
             fix=f"add it to the source's tables in catalog/sources.py and run collect_{source}.",
         )
-    landing_table, columns = found
+    landing_table, columns, left_out, since = found
+    if left_out is not None:
+        raise FatalError(
+            f"Table {table!r} of source {source!r} is not up to date as of batch {batch}: it has been left out"
+            f" since batch {since}. {left_out}",
+            fix=f"mend that, run collect_{source}, then run this again; or read as of a batch before {since}.",
+        )
+    names = [
+        sql.SQL("{} AS {}").format(
+            sql.Identifier(column.get("landed", column["name"])), sql.Identifier(column["name"])
+        )
+        for column in columns
+    ]
     return (
         sql.SQL("(SELECT {} FROM landing.{} WHERE _seq_from <= {} AND (_seq_to IS NULL OR _seq_to > {}))")
         .format(
-            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.SQL(", ").join(names),
             sql.Identifier(landing_table),
             sql.Literal(seq),
             sql.Literal(seq),

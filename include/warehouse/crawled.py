@@ -10,6 +10,8 @@ from psycopg2.extensions import connection as Connection
 
 from include.core.batch import Batch, Column, Rejected, Table, TableChanges
 from include.core.crawl import Figures, Shape
+from include.core.errors import FatalError
+from include.warehouse.shapes import Shapes
 
 Row = list[str | None]
 NO_RECORD = ("address: ", "body: ", "download: ", "redirect: ", "spider: ", "status: ")
@@ -93,19 +95,21 @@ def _rejected(connection: Connection, source: str, crawl: int) -> Iterator[Rejec
 def _vanished(connection: Connection, source: str, crawl: int, shape: Shape) -> list[str]:
     """Keys of current rows that the crawl neither found nor failed to read."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT landing_table FROM sluice.landing_tables WHERE source = %s AND table_name = %s LIMIT 1",
-            (source, shape.name),
-        )
-        landed = cursor.fetchone()
+        landed = Shapes(cursor, source).landed.get(shape.name)
         if landed is None:
             return []
+        if landed.table.key != (shape.key,):
+            raise FatalError(
+                f"The key of table {shape.name!r} of site {source!r} was {', '.join(landed.table.key)}, and now is"
+                f" {shape.key}: which rows are gone cannot be told.",
+                fix="give the table another name in the spider.",
+            )
         command = sql.SQL(
-            "SELECT t.{key}::text FROM landing.{table} AS t WHERE t._seq_to IS NULL AND NOT EXISTS ("
+            "SELECT t.{key}::text FROM {table} AS t WHERE NOT EXISTS ("
             " SELECT FROM crawls.records AS r JOIN crawls.visits AS v USING (source, crawl, visit)"
             " WHERE (source, crawl, r.table_name) = (%s, %s, %s) AND r.key = t.{key}::text"
             " AND (r.reasons IS NULL OR v.outcome <> 'gone')) ORDER BY t.{key}::text COLLATE \"C\""
-        ).format(key=sql.Identifier(shape.key), table=sql.Identifier(landed[0]))
+        ).format(key=sql.Identifier(landed.columns[landed.key[0]]), table=landed.now)
         cursor.execute(command, (source, crawl, shape.name))
         return [key for (key,) in cursor]
 

@@ -6,13 +6,15 @@ from datetime import datetime
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from include.core.batch import Batch, Table
+from include.core.batch import Batch, Table, TableSnapshot
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import BatchRef
 from include.warehouse.merge import Merge
 from include.warehouse.rejects import keep_rejected
+from include.warehouse.retake import retake
+from include.warehouse.shapes import Shapes
 from include.warehouse.snapshot import copy_snapshot
-from include.warehouse.tables import ensure, index, landing_table, record_shape
+from include.warehouse.tables import Landed, index
 
 
 def position(connection: Connection, source: str) -> str | None:
@@ -43,9 +45,9 @@ def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
     """Write the batch and its position in the caller's transaction, which must be committed after.
 
     Waits for another landing of the same source. Raises RetriableError if the batch does not begin where
-    the newest one ended (another run was faster), FatalError if a table changed its shape, a value does
-    not fit, or a needed row is missing. Every batch takes at least one sequence number, also one of
-    nothing but rejected records or of nothing at all (a position that moved).
+    the newest one ended (another run was faster), FatalError if a value does not fit or a needed row is
+    missing, unless the batch's tables land apart: then that table is left out. Every batch takes at least one
+    sequence number, also one of nothing but rejected records or of nothing at all (a position that moved).
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.landing'), hashtext(%s))", (batch.source,))
@@ -58,55 +60,76 @@ def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
             )
         cursor.execute("SELECT nextval(pg_get_serial_sequence('sluice.batches', 'batch'))")
         (number,) = cursor.fetchone() or (0,)
-        counts, shapes, last_to = _write(cursor, batch, number, last)
+        shapes = Shapes(cursor, batch.source)
+        counts = _land_changes(cursor, batch, shapes, number, last)
+        for name, reason in batch.left_out.items():
+            shapes.leave_out(name, reason)
+        sequence = max([last + 1, *(last + changes.last + 1 for changes in batch.changes if batch.snapshots)])
+        for snapshot in batch.snapshots:
+            counts[snapshot.table.name] = _land_snapshot(cursor, shapes, snapshot, sequence, number)
+        last_to = max([sequence, *(last + changes.last for changes in batch.changes)])
         rejected = keep_rejected(cursor, batch, number, at)
+        notes = [*batch.notes, *shapes.notes]
         cursor.execute(
             "INSERT INTO sluice.batches (batch, source, position_from, position_to, seq_from, seq_to, changes,"
-            " rejected, landed_at) OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " rejected, landed_at, notes) OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
-                number,
-                batch.source,
-                stored,
-                batch.end,
-                last + 1,
-                last_to,
-                json.dumps(counts),
-                rejected,
-                at,
+                number, batch.source, stored, batch.end, last + 1, last_to, json.dumps(counts), rejected, at,
+                notes,
             ),
-        )
-        for table in shapes:
-            record_shape(cursor, batch.source, table, number)
+        )  # fmt: skip
+        shapes.record(number)
     return BatchRef(
         source=batch.source, batch=number, position=batch.end, seq_to=last_to, changes=counts,
-        rejected=rejected,
+        rejected=rejected, notes=tuple(notes),
     )  # fmt: skip
 
 
-def _write(cursor: Cursor, batch: Batch, number: int, last: int) -> tuple[dict[str, int], list[Table], int]:
-    """Snapshots first, under one sequence number, then changes; returns counts, new shapes, the last number."""
+def _land_changes(cursor: Cursor, batch: Batch, shapes: Shapes, number: int, last: int) -> dict[str, int]:
+    """Changes and shapes, table by table; returns the number of changes written of each."""
     counts: dict[str, int] = {}
-    shapes = []
-    offset = last + (1 if batch.snapshots else 0)
-    for snapshot in batch.snapshots:
-        name = landing_table(batch.source, snapshot.table.name)
-        if not ensure(cursor, batch.source, snapshot.table):
-            raise FatalError(
-                f"Table {snapshot.table.name!r} of {batch.source!r} has a history; no snapshot can follow it.",
-                fix="collect the source under a new name.",
-            )
-        shapes.append(snapshot.table)
-        counts[snapshot.table.name] = copy_snapshot(cursor, name, snapshot, (last + 1, None, number))
-        index(cursor, name, snapshot.table)
-    for changes in batch.changes:
-        table, name = changes.table, landing_table(batch.source, changes.table.name)
-        if table not in shapes and ensure(cursor, batch.source, table):
-            shapes.append(table)
-            index(cursor, name, table)
-        merge = Merge(cursor, name, table, offset=offset, batch=number)
-        written = sum(merge.apply(step, skip_unchanged=batch.skip_unchanged) for step in changes.steps)
-        counts[table.name] = counts.get(table.name, 0) + written
-    return counts, shapes, max([last + 1, *(offset + changes.last for changes in batch.changes)])
+    tables = dict.fromkeys([*(c.table.name for c in batch.changes), *(table.name for table in batch.shapes)])
+    for name in tables:
+        if name in shapes.left_out:
+            continue
+        cursor.execute("SAVEPOINT one_table")
+        try:
+            for changes in (c for c in batch.changes if c.table.name == name):
+                merge = Merge(cursor, _fitted(cursor, shapes, changes.table), offset=last, batch=number)
+                written = sum(merge.apply(step, skip_unchanged=batch.skip_unchanged) for step in changes.steps)
+                counts[name] = counts.get(name, 0) + written
+            for table in (t for t in batch.shapes if t.name == name):
+                _fitted(cursor, shapes, table)
+        except FatalError as error:
+            if not batch.apart:
+                raise
+            cursor.execute("ROLLBACK TO SAVEPOINT one_table")
+            counts.pop(name, None)
+            shapes.forget(name)
+            shapes.leave_out(name, str(error))
+        cursor.execute("RELEASE SAVEPOINT one_table")
+    return counts
+
+
+def _fitted(cursor: Cursor, shapes: Shapes, table: Table) -> Landed:
+    """The landing table in the needed shape, with its index."""
+    new = shapes.lacks(table.name)
+    landed = shapes.fit(table)
+    if new:
+        index(cursor, landed)
+    return landed
+
+
+def _land_snapshot(cursor: Cursor, shapes: Shapes, snapshot: TableSnapshot, sequence: int, number: int) -> int:
+    """The whole table, in one piece if it is new, else what differs from its open rows."""
+    new = shapes.lacks(snapshot.table.name)
+    landed = shapes.fit(snapshot.table)
+    shapes.take_in(snapshot.table.name)
+    if new:
+        count = copy_snapshot(cursor, landed, snapshot, (sequence, None, number))
+        index(cursor, landed)
+        return count
+    return retake(cursor, landed, snapshot, sequence, number)
 
 
 def _newest(cursor: Cursor, source: str) -> tuple[str | None, int]:

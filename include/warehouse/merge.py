@@ -1,4 +1,4 @@
-"""Merge a step of changes into a landing table with set SQL: close intervals, open intervals."""
+"""Merge a step of changes into a landing table with set SQL: closed rows move to the past, new ones are open."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +7,13 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.core.batch import Step, Table
+from include.core.batch import Step
 from include.core.errors import FatalError
+from include.warehouse.tables import Landed
 
 Parts = dict[str, sql.Composable]
 
-GAP = "the history has a gap: trigger the DAG decommission_<source>, then collect the source under a new name."
+GAP = "the history has a gap: the next run takes the table anew by a snapshot."
 
 # The step as text, then the step in the landing table's types: both live in the session's temporary schema.
 RAW = sql.Identifier("pg_temp", "sluice_raw")
@@ -20,36 +21,38 @@ STEP = sql.Identifier("pg_temp", "sluice_step")
 
 
 class Merge:
-    """Applies the steps of one table, in the caller's transaction.
+    """Applies the steps of one table, in the caller's transaction. Needs PostgreSQL 18 (MERGE … RETURNING old).
 
     `offset` is added to the sequence numbers of the batch. Each step is copied into a temporary table as
     text, cast to the column types in a second one, and merged from there.
     """
 
-    def __init__(self, cursor: Cursor, target: str, table: Table, *, offset: int, batch: int) -> None:
-        self.cursor, self.table, self.offset = cursor, table, offset
-        places = {column.name: place for place, column in enumerate(table.columns)}
-        self.types = [sql.SQL(column.type) for column in table.columns]
-        self.key = [places[name] for name in table.key]
-        fields = [_field("c", place) for place in range(len(table.columns))]
+    def __init__(self, cursor: Cursor, landed: Landed, *, offset: int, batch: int) -> None:
+        self.cursor, self.landed, self.table, self.offset = cursor, landed, landed.table, offset
+        self.types = [sql.SQL(column.type) for column in landed.table.columns]
+        self.key = landed.key
+        self.names = [sql.Identifier(name) for name in landed.columns]
+        self.all = [*self.names, *map(sql.Identifier, landed.former)]
+        fields = [_field("c", place) for place in range(len(self.types))]
         self.parts: Parts = {
             "raw": RAW,
             "step": STEP,
-            "target": sql.Identifier("landing", target),
-            "columns": _list(sql.Identifier(column.name) for column in table.columns),
+            "now": landed.now,
+            "past": landed.past,
+            "columns": _list(self.names),
             "fields": _list(fields),
             "key": _list(fields[place] for place in self.key),
-            "same_key": self._same_key(lambda place: sql.SQL("s.{}").format(_field("c", place))),
-            "open": self._open(target),
-            "open_fields": _list(_field("t", place) for place in range(len(table.columns))),
+            "all": _list(self.all),
+            "old": _list(sql.SQL("t.{}").format(name) for name in self.all),
+            "open": self._open(),
+            "open_fields": _list(_field("t", place) for place in range(len(self.types))),
             "batch": sql.Literal(batch),
         }
 
     def apply(self, step: Step, *, skip_unchanged: bool) -> int:
         """Merge one step; returns the number of changes written."""
         if step.kind == "truncation":
-            end = sql.Literal(self.offset + step.sequence)
-            return self._run("UPDATE {target} SET _seq_to = {end} WHERE _seq_to IS NULL", end=end)
+            return self._truncate(self.offset + step.sequence)
         if step.count == 0:
             return 0
         self._copy(step)
@@ -69,6 +72,18 @@ class Merge:
             self._merge_by_key()
         self._run("DROP TABLE {raw}, {step}")
         return count
+
+    def _truncate(self, sequence: int) -> int:
+        return self._close("DELETE FROM {now} AS t", ended=sql.Literal(sequence))
+
+    def _close(self, delete: str, *, ended: sql.Composable, **parts: sql.Composable) -> int:
+        """Move the rows that the DELETE removes to the past; `ended` is where their intervals end."""
+        return self._run(
+            "WITH closed AS ({delete} RETURNING {old}, t._seq_from, {ended}, t._batch)"
+            " INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch) SELECT * FROM closed",
+            delete=sql.SQL(delete).format(**self.parts, **parts),
+            ended=ended,
+        )
 
     def _copy(self, step: Step) -> None:
         names = [_field("c", place) for place in range(len(self.table.columns))]
@@ -184,22 +199,40 @@ class Merge:
         )
 
     def _close_moved(self) -> None:
-        self._run(
-            "UPDATE {target} AS t SET _seq_to = s._seq FROM {step} AS s WHERE t._seq_to IS NULL AND {same}",
+        self._close(
+            "DELETE FROM {now} AS t USING {step} AS s WHERE {same}",
+            ended=sql.SQL("s._seq"),
             same=self._same_key(lambda place: self._typed("o", place)),
         )
 
     def _merge_by_key(self) -> None:
+        """Rows that came and went within the step go to the past at once; of each key the last change counts."""
         self._run(
-            "UPDATE {target} AS t SET _seq_to = s._seq"
-            " FROM (SELECT {key}, min(_seq) AS _seq FROM {step} GROUP BY {key}) AS s"
-            " WHERE t._seq_to IS NULL AND {same_key}"
-        )
-        self._run(
-            "INSERT INTO {target} ({columns}, _seq_from, _seq_to, _batch)"
+            "INSERT INTO {past} ({columns}, _seq_from, _seq_to, _batch)"
             " SELECT {fields}, _seq, _end, {batch} FROM"
             " (SELECT *, lead(_seq) OVER (PARTITION BY {key} ORDER BY _seq) AS _end FROM {step}) AS s"
-            " WHERE _op = 'u' ORDER BY _seq"
+            " WHERE _op = 'u' AND _end IS NOT NULL ORDER BY _seq"
+        )
+        self._run(
+            "WITH merged AS (MERGE INTO {now} AS t"
+            " USING (SELECT DISTINCT ON ({key}) *, min(_seq) OVER (PARTITION BY {key}) AS _first"
+            "        FROM {step} ORDER BY {key}, _seq DESC) AS s ON {same_key}"
+            " WHEN MATCHED AND s._op = 'u' THEN UPDATE SET {assignments}, _seq_from = s._seq, _batch = {batch}"
+            " WHEN MATCHED THEN DELETE"
+            " WHEN NOT MATCHED AND s._op = 'u' THEN INSERT ({columns}, _seq_from, _batch)"
+            "  VALUES ({new}, s._seq, {batch})"
+            " RETURNING {before}, old._seq_from, s._first, old._batch)"
+            " INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch)"
+            " SELECT * FROM merged WHERE _seq_from IS NOT NULL",
+            same_key=self._same_key(lambda place: sql.SQL("s.{}").format(_field("c", place))),
+            assignments=_list(
+                [
+                    *(sql.SQL("{} = s.{}").format(name, _field("c", n)) for n, name in enumerate(self.names)),
+                    *(sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in self.landed.former),
+                ]
+            ),
+            new=_list(sql.SQL("s.{}").format(_field("c", place)) for place in range(len(self.names))),
+            before=_list(sql.SQL("old.{}").format(name) for name in self.all),
         )
 
     def _merge_by_row(self) -> None:
@@ -223,30 +256,30 @@ class Merge:
                 f"{(unknown or ('?',))[0]} rows of table {self.table.name!r} ended that are not landed.",
                 fix=GAP,
             )
-        self._run(
-            "UPDATE {target} AS t SET _seq_to = e._end FROM pg_temp.sluice_ends AS e WHERE t.ctid = e._place"
+        self._close(
+            "DELETE FROM {now} AS t USING pg_temp.sluice_ends AS e WHERE t.ctid = e._place",
+            ended=sql.SQL("e._end"),
         )
         self._run(
-            "INSERT INTO {target} ({columns}, _seq_from, _seq_to, _batch)"
+            "INSERT INTO {parent} ({columns}, _seq_from, _seq_to, _batch)"
             " SELECT {fields}, _seq, e._end, {batch} FROM {step} AS s LEFT JOIN pg_temp.sluice_ends AS e"
-            " ON e._place IS NULL AND e._began = s._seq WHERE _op = 'u' ORDER BY _seq"
+            " ON e._place IS NULL AND e._began = s._seq WHERE _op = 'u' ORDER BY _seq",
+            parent=self.landed.parent,
         )
         self._run("DROP TABLE pg_temp.sluice_ends")
 
-    def _open(self, target: str) -> sql.Composable:
+    def _open(self) -> sql.Composable:
         """The open rows, under names that no column of the source can have in common with the step's."""
         columns = _list(
-            sql.SQL("{} AS {}").format(sql.Identifier(column.name), _field("t", place))
-            for place, column in enumerate(self.table.columns)
+            sql.SQL("{} AS {}").format(name, _field("t", place)) for place, name in enumerate(self.names)
         )
-        return sql.SQL(
-            "(SELECT ctid AS _place, _seq_from AS _began, {} FROM {} WHERE _seq_to IS NULL) AS t"
-        ).format(columns, sql.Identifier("landing", target))
+        return sql.SQL("(SELECT ctid AS _place, _seq_from AS _began, {} FROM {}) AS t").format(
+            columns, self.landed.now
+        )
 
     def _same_key(self, value: Callable[[int], sql.Composable]) -> sql.Composable:
         return sql.SQL(" AND ").join(
-            sql.SQL("t.{} = {}").format(sql.Identifier(self.table.columns[place].name), value(place))
-            for place in self.key
+            sql.SQL("t.{} = {}").format(self.names[place], value(place)) for place in self.key
         )
 
     def _typed(self, letter: str, place: int) -> sql.Composable:

@@ -4,9 +4,13 @@ import os
 from importlib import resources
 
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
 from include.warehouse.connection import connect
+
+# MERGE … RETURNING old.
+OLDEST = 180000
 
 
 def prepare(admin_url: str, *, login: str | None = None, password: str | None = None) -> None:
@@ -20,6 +24,7 @@ def prepare(admin_url: str, *, login: str | None = None, password: str | None = 
         with connection, connection.cursor() as cursor:
             # Two preparations at once would both try to create the roles.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.prepare'))")
+            _refuse_old_server(cursor)
             cursor.execute(resources.files("include.warehouse").joinpath("schema.sql").read_text())
             if login:
                 _allow(cursor, login, password)
@@ -27,7 +32,17 @@ def prepare(admin_url: str, *, login: str | None = None, password: str | None = 
         connection.close()
 
 
-def _allow(cursor, login: str, password: str | None) -> None:  # type: ignore[no-untyped-def]
+def _refuse_old_server(cursor: Cursor) -> None:
+    cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+    number, version = cursor.fetchone() or (0, "?")
+    if number < OLDEST:
+        raise FatalError(
+            f"A warehouse needs PostgreSQL 18 or newer; this server is {version}.",
+            fix="use a newer server: landing merges with statements that older ones do not know.",
+        )
+
+
+def _allow(cursor: Cursor, login: str, password: str | None) -> None:
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,))
     if cursor.fetchone() is None:
         cursor.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(login)))

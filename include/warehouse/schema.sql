@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS sluice.batches (
     changes jsonb NOT NULL,
     rejected bigint NOT NULL,
     landed_at timestamptz NOT NULL,
+    notes text[] NOT NULL DEFAULT '{}',
     UNIQUE (source, seq_to)
 );
 COMMENT ON TABLE sluice.batches IS
@@ -50,10 +51,14 @@ CREATE TABLE IF NOT EXISTS sluice.landing_tables (
     landing_table text NOT NULL,
     columns jsonb NOT NULL,
     key text[] NOT NULL,
+    former text[] NOT NULL DEFAULT '{}',
+    storage text,
+    left_out text,
     PRIMARY KEY (source, table_name, batch)
 );
 COMMENT ON TABLE sluice.landing_tables IS
-    'The shape in which a source table is landed, from this batch on: columns with name, type and attnum.';
+    'The shape in which a source table is landed, from this batch on: columns with name, type, attnum and the landing
+     table''s own name for it; in left_out why nothing is read of the table from this batch on, if nothing is.';
 
 CREATE TABLE IF NOT EXISTS sluice.validations (
     run text NOT NULL,

@@ -10,20 +10,25 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import TableSnapshot
 from include.core.errors import FatalError
+from include.warehouse.tables import Landed
 
 PIPE_BUFFER = 1024 * 1024
 
 
-def copy_snapshot(cursor: Cursor, target: str, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:
-    """Fill the new landing table `target`; returns the number of rows. An error on either side ends both.
+def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:
+    """Fill a new landing table with open rows; returns the number of rows."""
+    command = sql.SQL("COPY {} ({}, _seq_from, _seq_to, _batch) FROM STDIN (FORMAT binary)").format(
+        landed.now, sql.SQL(", ").join(map(sql.Identifier, landed.columns))
+    )
+    return pour(cursor, command, snapshot, constants)
+
+
+def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:
+    """Run the COPY with the snapshot's rows; returns their number. An error on either side ends both.
 
     The source writes in a thread of its own. Its error is raised here, in the landing transaction: a COPY
     that merely ends early looks complete to Postgres.
     """
-    names = [column.name for column in snapshot.table.columns]
-    command = sql.SQL("COPY landing.{} ({}, _seq_from, _seq_to, _batch) FROM STDIN (FORMAT binary)").format(
-        sql.Identifier(target), sql.SQL(", ").join(map(sql.Identifier, names))
-    )
     read_end, write_end = os.pipe()
     failures: list[BaseException] = []
     counted: list[int] = []

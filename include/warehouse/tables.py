@@ -1,25 +1,59 @@
-"""Landing tables: their names, their creation, and the refusal of a shape that is no longer theirs."""
+"""Landing tables: their names, their partitions, their creation."""
 
 import hashlib
-import json
 import re
+from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.core.batch import Column, Table
+from include.core.batch import Table
 from include.core.errors import FatalError
-from include.core.shape import differences
 
 OWN_COLUMNS = ("_seq_from", "_seq_to", "_batch")
-LONGEST_NAME = 63
+# The partitions of the open and of the closed rows: the current state costs what a plain table costs.
+NOW, PAST = "__now", "__past"
+LONGEST_NAME = 63 - len(PAST)
 # A type is part of the SQL as it stands. This is what format_type() prints for built-in types, and nothing more.
 TYPE = re.compile(r'"?[a-z_][a-z0-9_ ]*"?(\([0-9]+(,-?[0-9]+)?\))?( with(out)? time zone)?(\[\])*')
 
 
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A source's table and where it is landed.
+
+    `landing.<name>` is partitioned: `now` holds the open rows, one a key, `past` the closed ones. `columns`
+    are the landing table's own names of the table's columns, in their order; `former` are the names of those
+    that the table has no more, which closed rows keep.
+    """
+
+    name: str
+    table: Table
+    columns: tuple[str, ...]
+    former: tuple[str, ...] = ()
+
+    @property
+    def parent(self) -> sql.Identifier:
+        return sql.Identifier("landing", self.name)
+
+    @property
+    def now(self) -> sql.Identifier:
+        return sql.Identifier("landing", self.name + NOW)
+
+    @property
+    def past(self) -> sql.Identifier:
+        return sql.Identifier("landing", self.name + PAST)
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Places of the key's columns; none where the whole row is the identity."""
+        places = {column.name: place for place, column in enumerate(self.table.columns)}
+        return tuple(places[name] for name in self.table.key)
+
+
 def landing_table(source: str, table: str) -> str:
-    """`<source>_<table>`, shortened with a hash where Postgres would cut it at 63 bytes."""
+    """`<source>_<table>`, shortened with a hash where Postgres would cut a partition's name at 63 bytes."""
     name = f"{source}_{table}"
     if len(name.encode()) <= LONGEST_NAME:
         return name
@@ -27,60 +61,54 @@ def landing_table(source: str, table: str) -> str:
     return f"{name.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}_{digest}"
 
 
-def ensure(cursor: Cursor, source: str, table: Table) -> bool:
-    """Create the landing table, or see that its shape is still the recorded one; True if it is new."""
-    cursor.execute(
-        "SELECT columns, key FROM sluice.landing_tables WHERE source = %s AND table_name = %s"
-        " ORDER BY batch DESC LIMIT 1",
-        (source, table.name),
-    )
-    if (recorded := cursor.fetchone()) is None:
-        _create(cursor, landing_table(source, table.name), table)
-        return True
-    before = Table(table.name, tuple(Column(**column) for column in recorded[0]), tuple(recorded[1]))
-    if changed := differences(before, table):
-        raise FatalError(
-            f"Table {table.name!r} of source {source!r} is no longer what was landed: {'; '.join(changed)}.",
-            fix="undo the change at the source, or collect the source under a new name.",
-        )
-    return False
-
-
-def _create(cursor: Cursor, name: str, table: Table) -> None:
-    _refuse_bad_columns(table)
+def create(cursor: Cursor, landed: Landed) -> None:
+    """Make the landing table without its key's index. Raises FatalError for columns that cannot be landed."""
+    refuse_bad_columns(landed.table)
     definitions = [
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(column.name),
-            sql.SQL(column.type),
-            sql.SQL(" NOT NULL" if column.name in table.key else ""),
-        )
-        for column in table.columns
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column.type))
+        for name, column in zip(landed.columns, landed.table.columns, strict=True)
     ]
     own = sql.SQL("_seq_from bigint NOT NULL, _seq_to bigint, _batch bigint NOT NULL")
     try:
         cursor.execute(
-            sql.SQL("CREATE TABLE landing.{} ({})").format(
-                sql.Identifier(name), sql.SQL(", ").join([*definitions, own])
+            sql.SQL("CREATE TABLE {} ({}) PARTITION BY LIST ((_seq_to IS NULL))").format(
+                landed.parent, sql.SQL(", ").join([*definitions, own])
             )
         )
+        for part, is_open in ((landed.now, True), (landed.past, False)):
+            cursor.execute(
+                sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(
+                    part, landed.parent, sql.Literal(is_open)
+                )
+            )
     except psycopg2.errors.DuplicateTable as error:
         raise FatalError(
-            f"landing.{name} exists, and belongs to another source or table of the same joined name.",
+            f"landing.{landed.name} exists, and belongs to another source or table of the same joined name.",
             fix="rename the source in catalog/sources.py.",
         ) from error
+    # Rows are closed in the order of time, so a summary of each stretch finds those of after a batch.
+    cursor.execute(sql.SQL("CREATE INDEX ON {} USING brin (_seq_to)").format(landed.past))
 
 
-def index(cursor: Cursor, name: str, table: Table) -> None:
-    """One open row a key, and a quick way to it. Made after a snapshot's rows are in."""
-    if table.key:
-        cursor.execute(
-            sql.SQL("CREATE UNIQUE INDEX ON landing.{} ({}) WHERE _seq_to IS NULL").format(
-                sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, table.key))
-            )
-        )
+def index(cursor: Cursor, landed: Landed) -> None:
+    """One open row a key, and a quick way to it; in the place of the index of a former key.
+
+    Made after a snapshot's rows are in.
+    """
+    cursor.execute(
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE i.indrelid = %s::regclass AND i.indisunique",
+        (landed.now.as_string(cursor),),
+    )
+    for (name,) in cursor.fetchall():
+        cursor.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier("landing", name)))
+    if landed.key:
+        names = sql.SQL(", ").join(sql.Identifier(landed.columns[place]) for place in landed.key)
+        cursor.execute(sql.SQL("CREATE UNIQUE INDEX ON {} ({})").format(landed.now, names))
 
 
-def _refuse_bad_columns(table: Table) -> None:
+def refuse_bad_columns(table: Table) -> None:
+    """Raise FatalError for a column name that landing needs, and for what is no built-in type's name."""
     for column in table.columns:
         if column.name in OWN_COLUMNS:
             raise FatalError(
@@ -92,12 +120,3 @@ def _refuse_bad_columns(table: Table) -> None:
                 f"{column.type!r}, the type of {table.name!r}.{column.name!r}, is no built-in type's name.",
                 fix="declare it as text.",
             )
-
-
-def record_shape(cursor: Cursor, source: str, table: Table, batch: int) -> None:
-    columns = [{"name": c.name, "type": c.type, "origin": c.origin} for c in table.columns]
-    cursor.execute(
-        "INSERT INTO sluice.landing_tables (source, table_name, batch, landing_table, columns, key)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
-        (source, table.name, batch, landing_table(source, table.name), json.dumps(columns), list(table.key)),
-    )

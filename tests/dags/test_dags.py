@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.catalog import DATASETS, SOURCES
-from include.specs import PostgresSource, SiteSource
+from include.specs import PostgresSource
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
@@ -48,8 +48,8 @@ def test_a_form_has_the_fields_that_its_tasks_take_and_no_others(dags):
     from include.orchestration.asked import bound
 
     for source in SOURCES:
-        more = {"accept_loss"} if isinstance(source, SiteSource) else set()
-        assert set(dags[f"collect_{source.name}"].params) == {bound(source), *more}
+        more = "snapshot" if isinstance(source, PostgresSource) else "accept_loss"
+        assert set(dags[f"collect_{source.name}"].params) == {bound(source), more}
     for dataset in DATASETS:
         assert set(dags[f"curate_{dataset.name}"].params) == {"seed", "as_of_batch"}
 

@@ -165,7 +165,7 @@ def test_what_a_try_landed_before_it_died_is_announced_by_the_next_although_noth
     for state, told in (("success", [f"batch {landed[-1].batch}"]), ("skipped", [])):
         run = trigger(stack, "collect_shop")
         assert wait_for_end(stack, "collect_shop", run) == "success"
-        [task] = stack.api.get(f"{run_path('collect_shop', run)}/taskInstances")["task_instances"]
+        task = stack.api.get(f"{run_path('collect_shop', run)}/taskInstances/collect")
         events = stack.api.asset_events("collect_shop", run, patience=300)
         assert [f"batch {event['extra']['batch']}" for event in events] == told
         assert task["state"] == state

@@ -3,7 +3,13 @@
 import pytest
 
 from include.core.errors import FatalError
-from include.orchestration.asked import batch_as_asked, dataset_as_asked, loss_as_asked, source_as_asked
+from include.orchestration.asked import (
+    batch_as_asked,
+    dataset_as_asked,
+    loss_as_asked,
+    snapshot_as_asked,
+    source_as_asked,
+)
 from include.specs import Dataset, PostgresSource, SiteSource
 
 SHOP = PostgresSource(name="shop", connection="shop", tables=("payments",), schedule="@daily")
@@ -18,6 +24,7 @@ HOSTILE = {
 def test_the_form_s_field_is_taken():
     assert source_as_asked(SHOP, {"batch_changes": 5}) == SHOP.model_copy(update={"batch_changes": 5})
     assert source_as_asked(SITE, {"max_pages": 3}) == SITE.model_copy(update={"max_pages": 3})
+    assert (snapshot_as_asked({"snapshot": True}), snapshot_as_asked({"snapshot": False})) == (True, False)
     assert dataset_as_asked(FRAUD, {"seed": 8}) == FRAUD.model_copy(update={"seed": 8})
     assert (loss_as_asked({"accept_loss": True}), loss_as_asked({"accept_loss": False})) == (True, False)
     assert (batch_as_asked({"as_of_batch": 4}), batch_as_asked({"as_of_batch": None})) == (4, None)

@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from include.core.batch import Rejected
 from include.core.crawl import Figures, Shape, Visit
+from include.core.errors import FatalError
 from include.warehouse import crawls
 from include.warehouse.connection import transaction
 from include.warehouse.crawled import as_batch
@@ -76,3 +79,28 @@ def test_what_nobody_shows_is_deleted_and_what_nobody_could_read_is_not(warehous
         assert changes == {"items": 2}
         assert [name for name, _ in current(connection)] == ["broken", "moved", "unread"]
         assert (figures.rows, figures.read, figures.unread) == ({"items": 2}, {"items": 1}, {"status: 500": 1})
+
+
+def test_a_spider_that_changes_the_key_of_a_table_is_refused(warehouse_url):
+    with transaction(warehouse_url) as connection:
+        crawl(connection, 1, visit("/1", ("a", "1")))
+        crawls.begin(connection, "site", 2, "r", at=AT, within=60)
+        with pytest.raises(FatalError, match=r"key of table 'items' of site 'site' was name, and now is size"):
+            as_batch(connection, "site", 2, "crawl 1", (Shape("items", "size", ITEMS.columns),))
+
+
+def test_a_field_that_a_spider_finds_from_now_on_is_a_column_from_now_on(warehouse_url):
+    with transaction(warehouse_url) as connection:
+        crawl(connection, 1, visit("/1", ("a", "1")), visit("/2", ("b", "1")))
+        crawls.begin(connection, "site", 2, "other", at=AT, within=60)
+        crawls.keep(connection, "site", 2, [
+            Visit("/1", "/1", "read", 1, rows=(("items", "a", ["a", "1", "red"]),)),
+            Visit("/2", "/2", "unread", 1, reason="status: 500"),
+        ])  # fmt: skip
+        more = Shape("items", "name", (*ITEMS.columns, ("colour", "text")))
+        batch, figures = as_batch(connection, "site", 2, "crawl 1", (more,))
+        assert land(connection, batch, AT).changes == {"items": 1}
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, size, colour FROM landing.site_items WHERE _seq_to IS NULL ORDER BY name")
+            assert cursor.fetchall() == [("a", 1, "red"), ("b", 1, None)]
+        assert figures.filled == {"items": {"name": 1, "size": 1, "colour": 1}}

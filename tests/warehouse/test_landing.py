@@ -192,25 +192,6 @@ def test_rejected_records_alone_make_a_batch_and_are_kept_with_every_reason(ware
 
 
 @pytest.mark.parametrize(
-    ("columns", "says"),
-    [
-        ((("id", "integer", 1), ("c0", "text", 2), ("new", "text", 4)), "column 'new' \\(text\\) was added"),
-        ((("id", "integer", 1), ("label", "text", 2)), "column 'c0' was renamed to 'label'"),
-        ((("id", "integer", 1), ("c0", "text", 4)), "column 'c0' was dropped and another added under its name"),
-        ((("id", "integer", 1),), "column 'c0' was dropped"),
-        ((("id", "bigint", 1), ("c0", "text", 2)), "column 'id' changed its type from integer to bigint"),
-    ],
-)
-def test_another_shape_is_refused_naming_table_column_and_what_happened(items, columns, says):
-    items.table = Table("items", (Column("id", "integer", 1), Column("c0", "text", 2)), ("id",))
-    items.batch(("upsert", ["1", "a"]))
-    items.table = Table("items", tuple(Column(*column) for column in columns), ("id",))
-    with pytest.raises(FatalError, match=f"'items' of source 'shop' .*{says}") as caught:
-        items.batch(("upsert", ["1", "a", "b"][: len(columns)]))
-    assert caught.value.fix
-
-
-@pytest.mark.parametrize(
     ("column", "says"),
     [
         (Column("_seq_to", "text"), "a name that landing needs for itself"),

@@ -1,6 +1,7 @@
 """What a source's tables look like: columns with attnum, key, and which types are landed as they are."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -27,15 +28,27 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY n.nspname <> 'public'
 """
 
-# Generated columns are left out: the stream does not carry them.
+# Generated columns are left out: the stream does not carry them. A value that rows have without being stored in
+# them (ADD COLUMN … DEFAULT) is an array of one element.
 COLUMNS = """
 SELECT a.attname, a.attnum, a.atttypid::bigint, a.atttypmod, format_type(a.atttypid, a.atttypmod),
-       t.typnamespace = 'pg_catalog'::regnamespace AND coalesce(e.typname, t.typname) = ANY (%(portable)s)
+       t.typnamespace = 'pg_catalog'::regnamespace AND coalesce(e.typname, t.typname) = ANY (%(portable)s),
+       (a.attmissingval::text::text[])[1]
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
 WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 ORDER BY a.attnum
+"""
+
+# The files that hold the rows: the table's own, or those of all its partitions. A rewrite, a TRUNCATE, and a
+# partition that comes or goes change them.
+FILES = """
+SELECT c.oid::bigint, c.relfilenode::bigint, c.relreplident::text, c.relkind::text
+FROM pg_class c
+WHERE CASE WHEN %(parts)s THEN c.oid IN (SELECT relid FROM pg_partition_tree(%(oid)s) WHERE isleaf)
+      ELSE c.oid = %(oid)s END
+ORDER BY c.oid
 """
 
 # A deferrable key may be violated between two changes, so it identifies nothing.
@@ -52,7 +65,10 @@ ORDER BY k.nth
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A table of the source. `identity` is pg_class.relreplident, `signature` what pgoutput says of columns."""
+    """A table of the source. `identity` is pg_class.relreplident, `signature` what pgoutput says of columns.
+
+    `leaves` are replica identity and kind of each partition that holds rows, none for a table that is no root.
+    """
 
     oid: int
     schema: str
@@ -61,12 +77,26 @@ class SourceTable:
     persistence: str
     identity: str
     table: Table
-    signature: tuple[tuple[str, int, int], ...]
     portable: tuple[bool, ...]
+    leaves: tuple[tuple[str, str], ...] = ()
 
     @property
     def identifier(self) -> sql.Identifier:
         return sql.Identifier(self.schema, self.name)
+
+    @property
+    def whole(self) -> sql.Composable:
+        """The table in a FROM clause or a LOCK: a root with its partitions, any other without its heirs."""
+        return self.identifier if self.kind == "p" else sql.SQL("ONLY {}").format(self.identifier)
+
+    @property
+    def signature(self) -> tuple[tuple[str, int, int], ...]:
+        return signature(self.table)
+
+
+def signature(table: Table) -> tuple[tuple[str, int, int], ...]:
+    """Name, type oid and modifier of each column, as a Relation message spells them."""
+    return tuple((column.name, *(column.declared or (0, -1))) for column in table.columns)
 
 
 def describe(cursor: Cursor, declared: str) -> SourceTable | None:
@@ -84,12 +114,31 @@ def describe(cursor: Cursor, declared: str) -> SourceTable | None:
     if identity != "n":
         cursor.execute(KEY, {"oid": oid, "identity": identity})
         key = tuple(attribute for (attribute,) in cursor.fetchall())
+    cursor.execute(FILES, {"oid": oid, "parts": kind == "p"})
+    files = cursor.fetchall()
     columns = tuple(
-        Column(column, spelled if portable else "text", number) for column, number, _, _, spelled, portable in rows
+        Column(column, spelled if portable else "text", number, (type_oid, modifier), missing)
+        for column, number, type_oid, modifier, spelled, portable, missing in rows
     )
     return SourceTable(
         oid, schema, name, kind, persistence, identity,
-        table=Table(declared, columns, key),
-        signature=tuple((column, kind_oid, typmod) for column, _, kind_oid, typmod, _, _ in rows),
-        portable=tuple(portable for *_, portable in rows),
+        table=Table(declared, columns, key, _storage(oid, [file[:2] for file in files])),
+        portable=tuple(row[5] for row in rows),
+        leaves=tuple((leaf, leaf_kind) for _, _, leaf, leaf_kind in files) if kind == "p" else (),
     )  # fmt: skip
+
+
+def stored_as_seen(cursor: Cursor, table: SourceTable) -> bool:
+    """Whether the files that this transaction's snapshot sees in pg_class are still the table's, as of now."""
+    cursor.execute(
+        f"SELECT bool_and(relfilenode = pg_relation_filenode(oid)) FROM ({FILES}) AS f",  # noqa: S608  # a constant
+        {"oid": table.oid, "parts": table.kind == "p"},
+    )
+    return cursor.fetchone() != (False,)
+
+
+def _storage(oid: int, files: list[tuple[int, int]]) -> str:
+    """The table's oid and what tells its files from others: the file's number, or a hash of several."""
+    if [owner for owner, _ in files] == [oid]:
+        return f"{oid}:{files[0][1]}"
+    return f"{oid}:{sha256(repr(files).encode()).hexdigest()[:16]}"

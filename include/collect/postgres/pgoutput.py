@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from include.collect.postgres.describe import SourceTable
-from include.core.batch import NULL_FRAME, TableChanges
+from include.core.batch import NULL_FRAME, Table, TableChanges
 from include.core.errors import FatalError
 
 _INT16 = struct.Struct("!h").unpack_from
@@ -96,12 +95,13 @@ def fields(payload: bytes, at: int) -> tuple[list[bytes], str | None, int]:
 class Assembler:
     """Collects the changes of one batch after the other.
 
-    `resolve` turns a Relation message into the table to land, or None if nothing is to be read of it.
+    `resolve` turns a Relation message into the table to land, or None if nothing is to be read of it. Where a
+    table changes its shape, its further changes are collected apart, after the ones before.
     """
 
-    def __init__(self, resolve: Callable[[Relation], SourceTable | None]) -> None:
+    def __init__(self, resolve: Callable[[Relation], Table | None]) -> None:
         self._resolve = resolve
-        self._tables: dict[int, SourceTable | None] = {}
+        self._tables: dict[int, Table | None] = {}
         self._keys: dict[int, list[int]] = {}
         self.handlers = {
             ord("R"): self._relation,
@@ -115,28 +115,33 @@ class Assembler:
 
     def take(self) -> tuple[TableChanges, ...]:
         """The batch's changes, in the order in which tables first changed; the next batch begins."""
-        changes = tuple(self._changes.values())
+        changes = tuple(self._collected)
         self._begin_batch()
         return changes
 
     def _begin_batch(self) -> None:
         self.count = 0
         self._sequence = count(1)
+        self._collected: list[TableChanges] = []
+        # What each table's next change goes to.
         self._changes: dict[int, TableChanges] = {}
 
     def _relation(self, payload: bytes) -> None:
         message = relation(payload)
         table = self._resolve(message)
+        if table != self._tables.get(message.oid):
+            self._changes.pop(message.oid, None)
         self._tables[message.oid] = table
         if table is not None:
-            names = [column.name for column in table.table.columns]
-            self._keys[message.oid] = [names.index(name) for name in table.table.key]
+            names = [column.name for column in table.columns]
+            self._keys[message.oid] = [names.index(name) for name in table.key]
 
     def _of(self, oid: int) -> TableChanges | None:
         if (changes := self._changes.get(oid)) is None:
             if (table := self._tables[oid]) is None:
                 return None
-            changes = self._changes[oid] = TableChanges(table.table, self._sequence)
+            changes = self._changes[oid] = TableChanges(table, self._sequence)
+            self._collected.append(changes)
         self.count += 1
         return changes
 

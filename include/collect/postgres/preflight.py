@@ -1,8 +1,9 @@
 """Check a Postgres source before it is read: every fault at once, each with its fix."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -12,55 +13,81 @@ from include.core.errors import FatalError
 from include.specs import PostgresSource
 
 OLDEST = 150000
-KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}
+KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that keeps a source from being read, and what to do about it."""
+    """One thing that keeps a source, or only the named tables of it, from being read, and what to do about it."""
 
     problem: str
     fix: str
+    tables: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.problem}. Fix: {self.fix}."
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be read, and the tables that its publication does not hold yet."""
+    """What can be read, which of it the publication does not hold yet, and why other tables cannot be read."""
 
     tables: tuple[SourceTable, ...]
     publication: Publication | None
     unpublished: tuple[SourceTable, ...]
+    faulty: Mapping[str, str]
 
 
-def preflight(connection: Connection, source: PostgresSource) -> Plan:
+def preflight(connection: Connection, source: PostgresSource, *, apart: bool = False) -> Plan:
     """Look at the server, the login and every declared table; changes nothing.
 
-    Raises one FatalError that lists every fault.
+    Raises one FatalError that lists every fault. With `apart`, faults of tables keep only those from being read.
     """
     with connection.cursor() as cursor:
         found = {name: describe(cursor, name) for name in source.tables}
         tables = tuple(table for table in found.values() if table is not None)
         publication = find_publication(cursor, source.publication)
         published = publication.tables if publication else {}
-        plan = Plan(tables, publication, tuple(table for table in tables if table.oid not in published))
+        unpublished = tuple(table for table in tables if table.oid not in published)
         faults = [
             *_server_faults(cursor, source),
             *_login_faults(cursor),
             *(
-                Fault(f"table {name!r} does not exist", "correct the source's tables in catalog/sources.py")
+                Fault(
+                    f"table {name!r} does not exist", "correct the source's tables in catalog/sources.py", (name,)
+                )
                 for name, table in found.items()
                 if table is None
             ),
-            *(fault for table in tables for fault in _table_faults(cursor, table)),
-            *_publication_faults(cursor, source, plan),
+            *(
+                replace(fault, tables=(table.table.name,))
+                for table in tables
+                for fault in (*_table_faults(cursor, table), *_partition_faults(cursor, table, tables))
+            ),
+            *_publication_faults(cursor, source, publication, tables, unpublished),
         ]
-    if faults:
-        lines = "".join(f"\n- {fault.problem}. Fix: {fault.fix}." for fault in faults)
+    if grave := [fault for fault in faults if not (apart and fault.tables)]:
+        lines = "".join(f"\n- {fault}" for fault in grave)
         raise FatalError(
-            f"Source {source.name!r} cannot be read yet, {len(faults)} fault(s):{lines}\n",
+            f"Source {source.name!r} cannot be read yet, {len(grave)} fault(s):{lines}\n",
             fix="correct all of them, then run again.",
         )
-    return plan
+    faulty = {
+        name: " ".join(sentence_case(fault) for fault in faults if name in fault.tables)
+        for name in source.tables
+        if any(name in fault.tables for fault in faults)
+    }
+    return Plan(
+        tuple(table for table in tables if table.table.name not in faulty),
+        publication,
+        tuple(table for table in unpublished if table.table.name not in faulty),
+        faulty,
+    )
+
+
+def sentence_case(fault: Fault) -> str:
+    text = str(fault)
+    return text[0].upper() + text[1:]
 
 
 def _server_faults(cursor: Cursor, source: PostgresSource) -> Iterator[Fault]:
@@ -100,8 +127,7 @@ def _login_faults(cursor: Cursor) -> Iterator[Fault]:
 def _table_faults(cursor: Cursor, table: SourceTable) -> Iterator[Fault]:
     called = f"table {table.table.name!r}"
     if table.kind in KINDS:
-        fix = "declare its partitions instead" if table.kind == "p" else "declare the tables that it reads"
-        yield Fault(f"{called} is {KINDS[table.kind]}", fix)
+        yield Fault(f"{called} is {KINDS[table.kind]}", "declare the tables that it reads")
         return
     if table.persistence != "p":
         yield Fault(
@@ -140,34 +166,68 @@ def _identity(table: SourceTable) -> str:
     return "REPLICA IDENTITY NOTHING" if table.identity == "n" else "no primary key that is checked at once"
 
 
-def _publication_faults(cursor: Cursor, source: PostgresSource, plan: Plan) -> Iterator[Fault]:
-    called = f"publication {source.publication!r}"
-    if plan.publication:
-        if not plan.publication.complete:
+def _partition_faults(cursor: Cursor, table: SourceTable, declared: tuple[SourceTable, ...]) -> Iterator[Fault]:
+    called = f"table {table.table.name!r}"
+    if any(kind != "r" for _, kind in table.leaves):
+        yield Fault(
+            f"{called} has a partition that is a foreign table", "detach it, or declare the other partitions"
+        )
+    needed = "f" if not table.table.key else "fid"
+    if any(identity not in needed for identity, _ in table.leaves):
+        yield Fault(
+            f"{called} has a partition whose replica identity does not identify its rows",
+            f"ALTER TABLE … REPLICA IDENTITY {'DEFAULT' if table.table.key else 'FULL'} for each partition",
+        )
+    cursor.execute("SELECT relid::oid::bigint FROM pg_partition_ancestors(%s) WHERE relid <> %s", (table.oid,) * 2)
+    roots = {oid for (oid,) in cursor.fetchall()}
+    for root in declared:
+        if root.oid in roots:
             yield Fault(
-                f"{called} leaves out some kinds of change, or publishes generated columns, or partitions through"
-                " their root",
+                f"{called} is a partition of {root.table.name!r}, which is declared, too", "declare one of them"
+            )
+
+
+def _publication_faults(
+    cursor: Cursor,
+    source: PostgresSource,
+    publication: Publication | None,
+    tables: tuple[SourceTable, ...],
+    unpublished: tuple[SourceTable, ...],
+) -> Iterator[Fault]:
+    called = f"publication {source.publication!r}"
+    if publication:
+        if not publication.complete:
+            yield Fault(
+                f"{called} leaves out some kinds of change, or publishes generated columns",
                 f"drop {called} and let Sluice create it before the first run",
             )
-        for table in plan.tables:
-            missing = {name for name, _, _ in table.signature} - plan.publication.tables.get(table.oid, {None})
-            if table.oid in plan.publication.tables and missing:
+        for table in tables:
+            missing = {name for name, _, _ in table.signature} - publication.tables.get(table.oid, {None})
+            if table.oid in publication.tables and missing:
                 yield Fault(
                     f"{called} leaves out rows or columns of table {table.table.name!r}",
                     "publish the whole table: no column list, no row filter",
+                    (table.table.name,),
                 )
-    if not plan.unpublished:
+        roots = tuple(table.table.name for table in tables if table.kind == "p")
+        if roots and not publication.via_root:
+            command = sql.SQL("ALTER PUBLICATION {} SET (publish_via_partition_root = true)")
+            statement = command.format(sql.Identifier(source.publication)).as_string(cursor)
+            yield Fault(f"{called} publishes each partition by itself", f"as its owner: {statement}", roots)
+    if not unpublished:
         return
     cursor.execute(
         "SELECT has_database_privilege(current_database(), 'CREATE') AND"
         " (SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY (%s::oid[])) AND"
         " coalesce((SELECT pg_has_role(pubowner, 'USAGE') FROM pg_publication WHERE pubname = %s), true)",
-        ([table.oid for table in plan.unpublished], source.publication),
+        ([table.oid for table in unpublished], source.publication),
     )
     if cursor.fetchone() != (True,):
-        statement = create_statement(source.publication, plan.publication is not None, plan.unpublished)
+        statement = create_statement(source.publication, publication is not None, unpublished).as_string(cursor)
+        names = tuple(table.table.name for table in unpublished)
         yield Fault(
-            f"the login may not publish {', '.join(repr(table.table.name) for table in plan.unpublished)}: that"
-            " takes the tables' owner, with CREATE on the database",
-            f"as owner: {statement.as_string(cursor)}",
+            f"the login may not publish {', '.join(map(repr, names))}: that takes the tables' owner, with CREATE"
+            " on the database",
+            f"as owner: {statement}",
+            names,
         )

@@ -1,29 +1,22 @@
 """Read a Postgres source from a stored position: a snapshot the first time, then its changes."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from functools import partial
-from typing import Any, Self, cast
-
-from psycopg2.extensions import connection as Connection
-from psycopg2.extras import LogicalReplicationConnection
+from typing import Self
 
 from include.collect.postgres.errors import errors_of
-from include.collect.postgres.pgoutput import Assembler
+from include.collect.postgres.lag import Lag, measure
+from include.collect.postgres.passes import Pass, publish
 from include.collect.postgres.preflight import Plan, preflight
-from include.collect.postgres.publication import create_statement
-from include.collect.postgres.relations import resolve
-from include.collect.postgres.slot import ANEW, Position, current_position, drop_slot, refuse_gap
+from include.collect.postgres.sessions import Sessions
+from include.collect.postgres.slot import Position, create_slot, current_position, drop_slot, lost, same_history
 from include.collect.postgres.snapshot import open_snapshot
-from include.collect.postgres.stream import Stream
-from include.core.batch import Batch
-from include.core.errors import FatalError, RetriableError
+from include.core.batch import Batch, Standing
+from include.core.errors import RetriableError
 from include.specs import PostgresSource
-from include.warehouse.connection import connect
 
-# Either side notices within about two minutes that the other's machine is gone.
-KEEPALIVES: dict[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
-SERVER_KEEPALIVES = "SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 15; SET tcp_keepalives_count = 4"
+# A table that changed its shape in the middle needs another pass; who changes tables all day has to stop.
+PASSES = 8
 
 
 class PostgresReader:
@@ -35,10 +28,9 @@ class PostgresReader:
     """
 
     def __init__(self, source: PostgresSource, url: str) -> None:
-        self.source, self._url = source, url
-        self._connection: Connection | None = None
-        self._opened: list[Connection] = []
-        self._stream: Stream | None = None
+        self.source = source
+        self._sessions = Sessions(source, url)
+        self._pass: Pass | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -48,111 +40,86 @@ class PostgresReader:
 
     def close(self) -> None:
         """End every connection, also those of a generator that was left half-way. Safe to call again."""
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
-        self._connection = self._stream = None
+        self._sessions.close()
+        self._pass = None
 
     def check(self) -> Plan:
-        """Raise one FatalError with every fault of the source, each with its fix; changes nothing.
+        """Raise one FatalError with every fault of server and login, each with its fix; changes nothing.
 
         Raises RetriableError if another run is at work.
         """
         with errors_of(self.source.name):
-            return preflight(self._session(), self.source)
+            return preflight(self._sessions.main(), self.source, apart=True)
 
-    def batches(self, start: str | None) -> Iterator[Batch]:
+    def lag(self) -> Lag | None:
+        """How far the slot lies behind as the run begins; None if there is none yet."""
+        with errors_of(self.source.name), self._sessions.main().cursor() as cursor:
+            return measure(cursor, self.source.slot)
+
+    def batches(
+        self, start: str | None, standings: Mapping[str, Standing] | None = None, *, anew: bool = False
+    ) -> Iterator[Batch]:
         """Everything after the stored position `start` up to now, in batches that end at commits.
 
-        Without a position the first batch is a snapshot, and a slot that a killed first run left is dropped.
-        Raises FatalError if the slot no longer holds what follows `start`, and all that `check` does.
+        Without a position the first batch is a snapshot of all tables, each of which must be fit to be read;
+        a slot that a killed first run left is dropped. With a position, `standings` tell how each table was
+        landed last: one that cannot be read is left out, and one whose state its changes alone do not tell is
+        taken anew by a snapshot. `anew`, or a slot that the server gave up, makes a new slot and takes all
+        tables anew, whatever the position was.
+
+        Raises FatalError if the slot does not hold what follows `start`, and all that `check` does.
         """
         with errors_of(self.source.name):
-            plan = preflight(self._session(), self.source)
-            self._publish(plan, first=start is None)
-            if start is None:
-                with closing(self._replication()) as replication, closing(self._connect()) as session:
-                    first = self._snapshot(replication, session)
-                    yield first
-                start = first.end
-            with closing(self._replication()) as replication:
-                yield from self._changes(replication, plan, Position.parse(start))
-                self._stream = None
+            reason = "it was asked for" if anew and start else self._lost(start)
+            standings = dict(standings or {})
+            if start is None or reason:
+                batch = yield from self._all_anew(start, reason)
+                start = batch.end
+                standings |= {snapshot.table.name: Standing(snapshot.table) for snapshot in batch.snapshots}
+            for _ in range(PASSES):
+                self._pass = Pass(self._sessions, self.source, start, standings)
+                yield from self._pass.batches()
+                if self._pass.settled:
+                    return
+                start, standings = self._pass.reached, self._pass.standings
+        raise RetriableError(
+            f"Tables of source {self.source.name!r} kept changing their shape while they were read.",
+            fix="run again.",
+        )
 
     def acknowledge(self, position: str) -> None:
         """Tell the source that everything up to `position` has been committed in the warehouse.
 
-        After the snapshot there is nothing to tell: the slot began there.
+        After a snapshot of all tables there is nothing to tell: the slot began there.
         """
-        if self._stream is not None:
+        if self._pass is not None and self._pass.stream is not None:
             with errors_of(self.source.name):
-                self._stream.acknowledge(Position.parse(position))
+                self._pass.stream.acknowledge(Position.parse(position))
 
-    def _snapshot(self, replication: LogicalReplicationConnection, session: Connection) -> Batch:
-        """Create the slot and enter its snapshot, which lives until the replication connection's next command."""
-        with self._session().cursor() as cursor:
+    def _lost(self, start: str | None) -> str | None:
+        if start is None:
+            return None
+        stored = Position.parse(start)
+        with closing(self._sessions.replication()) as replication, replication.cursor() as cursor:
+            same_history(cursor, stored, current_position(cursor))
+        with self._sessions.main().cursor() as cursor:
+            return lost(cursor, self.source.slot, stored)
+
+    def _all_anew(self, start: str | None, reason: str | None) -> Generator[Batch, None, Batch]:
+        """One batch: a snapshot of all tables, and a slot that begins there."""
+        plan = preflight(self._sessions.main(), self.source, apart=start is not None)
+        publish(self._sessions, self.source, plan)
+        with self._sessions.main().cursor() as cursor:
             drop_slot(cursor, self.source.slot)
-        with replication.cursor() as cursor:
-            now = current_position(cursor)
-            cursor.create_replication_slot(self.source.slot, output_plugin="pgoutput")
-            _name, consistent, exported, _plugin = cursor.fetchone() or ()
-        position = Position.parse(f"{now.system}:{now.timeline}:{consistent}")
-        snapshots = open_snapshot(session, exported, self.source)
-        return Batch(self.source.name, None, str(position), snapshots=snapshots)
-
-    def _changes(self, replication: LogicalReplicationConnection, plan: Plan, start: Position) -> Iterator[Batch]:
-        with replication.cursor() as stream_cursor, self._session().cursor() as cursor:
-            now = current_position(stream_cursor)
-            refuse_gap(cursor, self.source.slot, start, now)
-            cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
-            (until,) = cursor.fetchone() or (0,)
-            # Where nothing was written since, the server has nothing to say, not even that.
-            if until <= start.lsn:
-                return
-            self._stream = Stream(stream_cursor, self.source, Assembler(partial(resolve, cursor, plan)))
-            self._stream.start(start)
-            yield from self._stream.batches(start, int(until))
-
-    def _publish(self, plan: Plan, *, first: bool) -> None:
-        """Put the tables into the publication. Afterwards is too late: what changed meanwhile would be missing."""
-        if not plan.unpublished:
-            return
-        if not first:
-            names = ", ".join(repr(table.table.name) for table in plan.unpublished)
-            raise FatalError(
-                f"Publication {self.source.publication!r} does not hold {names}, and the source has been read"
-                " before: rows and changes of them would be missing.",
-                fix=f"collect a new table as a source of its own; for one that was recreated, {ANEW}.",
-            )
-        with self._session().cursor() as cursor:
-            exists = plan.publication is not None
-            cursor.execute(create_statement(self.source.publication, exists, plan.unpublished))
-
-    def _lock(self, connection: Connection) -> None:
-        with connection.cursor() as cursor:
-            # The lock of a run whose machine died must not outlive it by hours.
-            cursor.execute(SERVER_KEEPALIVES)
-            cursor.execute("SELECT pg_try_advisory_lock(hashtext('sluice'), hashtext(%s))", (self.source.slot,))
-            if cursor.fetchone() != (True,):
-                raise RetriableError(
-                    f"Another run is reading source {self.source.name!r}.", fix="wait until it has ended."
-                )
-
-    def _session(self) -> Connection:
-        """The connection for everything but copying and streaming; it holds the lock."""
-        if self._connection is None:
-            connection = self._connect()
-            connection.autocommit = True
-            self._lock(connection)
-            self._connection = connection
-        return self._connection
-
-    def _connect(self, **options: Any) -> Connection:
-        self._opened.append(connect(self._url, **KEEPALIVES, **options))
-        return self._opened[-1]
-
-    def _replication(self) -> LogicalReplicationConnection:
-        connection = self._connect(connection_factory=LogicalReplicationConnection)
-        with connection.cursor() as cursor:
-            cursor.execute(SERVER_KEEPALIVES)
-        return cast("LogicalReplicationConnection", connection)
+        with closing(self._sessions.replication()) as replication, closing(self._sessions.another()) as session:
+            with replication.cursor() as cursor:
+                now = current_position(cursor)
+                point, exported = create_slot(cursor, self.source.slot)
+            names = [table.table.name for table in plan.tables]
+            batch = Batch(
+                self.source.name, start, str(now.at(point)), left_out=plan.faulty, apart=True,
+                snapshots=open_snapshot(session, exported, self.source.name, names),
+                notes=(f"all tables are taken anew: {reason}",) if reason else (),
+            )  # fmt: skip
+            yield batch
+        return batch

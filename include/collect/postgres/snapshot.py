@@ -8,15 +8,16 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from include.collect.postgres.describe import SourceTable, describe
+from include.collect.postgres.describe import SourceTable, describe, stored_as_seen
 from include.collect.postgres.errors import errors_of
 from include.core.batch import TableSnapshot
 from include.core.errors import RetriableError
-from include.specs import PostgresSource
 
 
-def open_snapshot(connection: Connection, exported: str, source: PostgresSource) -> tuple[TableSnapshot, ...]:
-    """Enter the exported snapshot on `connection`, which must be new, and describe the tables in it.
+def open_snapshot(
+    connection: Connection, exported: str, source: str, tables: Sequence[str]
+) -> tuple[TableSnapshot, ...]:
+    """Enter the exported snapshot on `connection`, which must be new, and describe the source's tables in it.
 
     The tables stay locked against rewriting until the connection closes. Raises RetriableError if one was
     rewritten, truncated or dropped between the slot's beginning and now: Postgres would show it empty.
@@ -27,8 +28,8 @@ def open_snapshot(connection: Connection, exported: str, source: PostgresSource)
         # With row-level security in the way, an error is better than a part of the rows.
         cursor.execute("SET LOCAL row_security = off")
         cursor.execute("SET LOCAL lock_timeout = '60s'")
-        tables = [_hold(cursor, name) for name in source.tables]
-    return tuple(TableSnapshot(table.table, partial(_copy, connection, source.name, table)) for table in tables)
+        held = [_hold(cursor, name) for name in tables]
+    return tuple(TableSnapshot(table.table, partial(_copy, connection, source, table)) for table in held)
 
 
 def _hold(cursor: Cursor, name: str) -> SourceTable:
@@ -38,12 +39,10 @@ def _hold(cursor: Cursor, name: str) -> SourceTable:
     if (table := describe(cursor, name)) is None:
         raise gone
     try:
-        cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(table.whole))
     except errors.UndefinedTable:
         raise gone from None
-    # The snapshot sees the old pg_class row, the function the file of now.
-    cursor.execute("SELECT relfilenode = pg_relation_filenode(oid) FROM pg_class WHERE oid = %s", (table.oid,))
-    if cursor.fetchone() != (True,):
+    if not stored_as_seen(cursor, table):
         raise gone
     return table
 
@@ -57,8 +56,8 @@ def _copy(
         for column, portable in zip(table.table.columns, table.portable, strict=True)
     ]
     columns += [sql.SQL("{}::bigint").format(sql.Literal(constant)) for constant in constants]
-    command = sql.SQL("COPY (SELECT {} FROM ONLY {}) TO STDOUT (FORMAT binary)").format(
-        sql.SQL(", ").join(columns), table.identifier
+    command = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)").format(
+        sql.SQL(", ").join(columns), table.whole
     )
     with errors_of(source), connection.cursor() as cursor:
         cursor.copy_expert(command, target)

@@ -2,17 +2,25 @@
 
 import select
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from psycopg2.extras import ReplicationCursor
 
 from include.collect.postgres.pgoutput import Assembler, begin, commit
 from include.collect.postgres.slot import Position
-from include.core.batch import Batch
+from include.core.batch import TableChanges
 from include.specs import PostgresSource
 
-# A run without changes records its progress only once a segment of the server's log can be freed by it.
-ADVANCE_BYTES = 16 * 1024 * 1024
 BEGIN, COMMIT, RELATION = b"BCR"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Changes of whole transactions, the position that they reach, and whether they are the last."""
+
+    changes: tuple[TableChanges, ...]
+    end: Position
+    finished: bool
 
 
 class Stream:
@@ -42,23 +50,14 @@ class Stream:
         """Let the server forget what was committed before `position`."""
         self._cursor.send_feedback(flush_lsn=position.lsn, force=True)
 
-    def batches(self, start: Position, until: int) -> Iterator[Batch]:
-        """Batches from `start` that hold every transaction committed before the LSN `until`.
+    def pieces(self, start: Position, until: int) -> Iterator[Piece]:
+        """Every transaction from `start` on that committed before the LSN `until`, in order.
 
-        A batch ends at the first commit after `batch_changes` changes. The last one ends where reading
-        ended, at `until` or after; it is left out if nothing changed and little log could be freed.
+        A piece ends at the first commit after `batch_changes` changes. The last one ends where reading
+        ended, at `until` or after, and may be empty.
         """
-        position = start
-        reading = self._read(start, until)
-        while True:
-            reached, finished = next(reading)
-            end = start.at(reached)
-            if self._assembler.count or (finished and reached - position.lsn >= ADVANCE_BYTES):
-                changes = self._assembler.take()
-                yield Batch(self._source.name, str(position), str(end), changes=changes)
-                position = end
-            if finished:
-                return
+        for reached, finished in self._read(start, until):
+            yield Piece(self._assembler.take(), start.at(reached), finished)
 
     def _read(self, start: Position, until: int) -> Iterator[tuple[int, bool]]:
         """Feed the assembler; yields (LSN, False) where a batch is full, and (LSN, True) at the end.

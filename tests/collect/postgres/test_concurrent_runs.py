@@ -29,7 +29,7 @@ def test_a_run_that_fails_half_way_frees_the_slot_at_once(shop):
     shop.collect()
     shop.execute("INSERT INTO items VALUES (1, 'a')")
     with shop.reader() as reader:
-        batches = reader.batches(shop.position())
+        batches = reader.batches(shop.position(), shop.standings())
         next(batches)
         assert shop.slot("active") is True
     shop.wait_until(lambda: shop.slot("active") is False)

@@ -29,7 +29,7 @@ def test_the_slot_advances_only_after_the_acknowledgement_and_to_where_the_batch
     began = shop.slot()
     shop.execute("INSERT INTO items VALUES (1, 'a')")
     with shop.reader() as reader:
-        batches = reader.batches(shop.position())
+        batches = reader.batches(shop.position(), shop.standings())
         batch = next(batches)
         assert shop.slot() == began
         shop.land(batch)
@@ -44,7 +44,7 @@ def test_a_write_whose_answer_was_lost_is_neither_repeated_nor_missing(shop):
     shop.collect()
     shop.execute("INSERT INTO items VALUES (1, 'a')")
     with shop.reader() as reader:
-        shop.land(next(reader.batches(shop.position())))
+        shop.land(next(reader.batches(shop.position(), shop.standings())))
     shop.execute("INSERT INTO items VALUES (2, 'b')")
     shop.collect()
     assert shop.landed("items") == [(1, "a", 2, None, 2), (2, "b", 3, None, 3)]
@@ -55,7 +55,7 @@ def test_a_run_that_fails_to_land_reads_the_same_changes_again(shop):
     shop.execute("INSERT INTO items VALUES (1, 'a')")
     for _failure in range(2):
         with shop.reader() as reader:
-            assert [batch.changes[0].count for batch in reader.batches(shop.position())] == [1]
+            assert [batch.changes[0].count for batch in reader.batches(shop.position(), shop.standings())] == [1]
     shop.collect()
     assert shop.landed("items") == [(1, "a", 2, None, 2)]
 
@@ -67,13 +67,14 @@ from include.collect.postgres import PostgresReader
 from include.specs import PostgresSource
 from include.warehouse.connection import transaction
 from include.warehouse.landing import land, position
+from include.warehouse.shapes import standings
 
 name, url, warehouse, stage = sys.stdin.read().split()
 source = PostgresSource(name=name, connection="x", tables=("items",))
 with transaction(warehouse) as connection:
-    start = position(connection, name)
+    start, known = position(connection, name), standings(connection, name)
 with PostgresReader(source, url) as reader:
-    for batch in reader.batches(start):
+    for batch in reader.batches(start, known):
         with transaction(warehouse) as connection:
             land(connection, batch, datetime(2026, 1, 1, tzinfo=UTC))
             if stage == "landing":

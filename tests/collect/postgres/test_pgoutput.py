@@ -4,7 +4,6 @@ import struct
 
 import pytest
 
-from include.collect.postgres.describe import SourceTable
 from include.collect.postgres.pgoutput import Assembler, begin, commit, fields, relation
 from include.core.batch import COPY_HEADER, COPY_TRAILER, NULL_FRAME, Column, Table
 from include.core.errors import FatalError
@@ -29,7 +28,7 @@ def frame(value):
 
 
 def assembler(key=("id",)):
-    table = SourceTable(77, "public", "items", "r", "p", "d", Table("items", COLUMNS, key), (), (True, True))
+    table = Table("items", COLUMNS, key)
     made = Assembler(lambda message: table if message.oid == 77 else None)
     made.handlers[ord("R")](RELATION)
     return made

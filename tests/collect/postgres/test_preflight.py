@@ -44,6 +44,8 @@ def test_every_faulty_table_is_named_with_its_fix(line):
         "ALTER TABLE nothing REPLICA IDENTITY NOTHING",
         "CREATE TABLE late (id int PRIMARY KEY DEFERRABLE)",
         "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+        "CREATE TABLE part PARTITION OF parts DEFAULT",
+        "ALTER TABLE part REPLICA IDENTITY NOTHING",
         "CREATE VIEW seen AS SELECT 1 AS id",
         "CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY)",
         "CREATE TABLE fine (id int PRIMARY KEY)",
@@ -58,7 +60,7 @@ def test_every_faulty_table_is_named_with_its_fix(line):
         "table 'keyless' has no usable replica identity (no primary key that is checked at once). Fix: add a",
         "table 'nothing' has no usable replica identity (REPLICA IDENTITY NOTHING). Fix: add a primary",
         "table 'late' has no usable replica identity (no primary key",
-        "table 'parts' is a partitioned table. Fix: declare its partitions instead",
+        "table 'parts' has a partition whose replica identity does not identify its rows. Fix: ALTER TABLE",
         "table 'seen' is a view. Fix: declare the tables that it reads",
         "table 'fleeting' is unlogged or temporary",
     ]
@@ -87,7 +89,7 @@ def test_a_login_without_rights_is_told_each_statement_that_gives_them(line, log
         ' "plain_reader"; GRANT SELECT ON "public"."secrets" TO "plain_reader".',
         "- the login may not publish 'items', 'secrets': that takes the tables' owner, with CREATE on the"
         f' database. Fix: as owner: CREATE PUBLICATION "{shop.source.publication}" FOR TABLE ONLY'
-        ' "public"."items", ONLY "public"."secrets".',
+        ' "public"."items", ONLY "public"."secrets" WITH (publish_via_partition_root = true).',
     ]
 
 

@@ -1,10 +1,8 @@
 """A run over a source: the snapshot first, then what was committed since, in batches that end at commits."""
 
 import psycopg2
-import pytest
 
 from include.collect.postgres.slot import Position, lsn_number
-from include.core.errors import FatalError
 
 
 def test_the_first_run_lands_a_snapshot_and_the_next_what_changed(shop):
@@ -53,7 +51,7 @@ def test_a_run_at_the_very_end_of_the_log_ends_at_once(shop):
     ((end,),) = shop.query("SELECT pg_current_wal_flush_lsn()::text")
     stored = Position.parse(shop.position()).at(lsn_number(end))
     with shop.reader() as reader:
-        assert list(reader.batches(str(stored))) == []
+        assert list(reader.batches(str(stored), shop.standings())) == []
 
 
 def test_where_only_other_tables_change_a_batch_of_nothing_lets_the_log_go(shop):
@@ -108,10 +106,3 @@ def open_transaction(shop, statement):
     connection = psycopg2.connect(shop.url)
     connection.cursor().execute(statement)
     return connection
-
-
-def test_a_table_declared_after_the_first_run_is_refused_rather_than_read_from_the_middle(shop):
-    shop.execute("CREATE TABLE late (id int PRIMARY KEY)")
-    shop.collect()
-    with pytest.raises(FatalError, match="does not hold 'late'"):
-        shop.collect(tables=("items", "late"))

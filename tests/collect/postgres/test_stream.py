@@ -3,6 +3,7 @@
 import pytest
 
 from include.core.errors import FatalError
+from include.pipeline.collect import refuse_incomplete
 from include.warehouse.connection import transaction
 from include.warehouse.tables import landing_table
 
@@ -69,22 +70,27 @@ def test_a_delete_names_only_the_key_and_ends_the_row(docs):
     assert docs.landed("docs", "body = 'short', _seq_from, _seq_to", "id = 1") == [(False, 1, 2), (True, 3, None)]
 
 
-def test_a_toasted_key_fails_and_is_not_guessed(line):
-    shop = line("keys")
+def test_a_toasted_key_is_not_guessed_and_keeps_no_other_table_from_landing(line):
+    shop = line("keys", "others")
     shop.execute(
         "CREATE TABLE keys (k text NOT NULL, n int)",
         "ALTER TABLE keys ALTER k SET STORAGE EXTERNAL",
         "CREATE UNIQUE INDEX keys_k ON keys (k)",
         "ALTER TABLE keys REPLICA IDENTITY USING INDEX keys_k",
         "INSERT INTO keys VALUES (repeat('k', 2500), 1)",
+        "CREATE TABLE others (id int PRIMARY KEY)",
     )
     shop.collect()
-    before = shop.position()
-    shop.execute("UPDATE keys SET n = 2")
-    with pytest.raises(FatalError, match="Column 'k' of table 'keys' is part of the key") as caught:
-        shop.collect()
-    assert "REPLICA IDENTITY" in caught.value.fix
-    assert shop.position() == before
+    shop.execute("UPDATE keys SET n = 2", "INSERT INTO others VALUES (1)")
+    shop.collect()
+    shop.assert_equal("others")
+    assert "Column 'k' of table 'keys' is part of the key" in shop.left_out()["keys"]
+    assert shop.current("keys", "n") == [(1,)]
+    with pytest.raises(
+        FatalError, match=r"1 of 2 tables .* left out.*\n- keys: Column 'k'.* short columns"
+    ) as caught:
+        refuse_incomplete(shop.warehouse, shop.source)
+    assert "takes them in again by a snapshot" in caught.value.fix
 
 
 def test_one_truncate_ends_the_rows_of_every_table_it_names(line):

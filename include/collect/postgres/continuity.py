@@ -1,0 +1,64 @@
+"""Decide how a table goes on from what was landed of it: by its changes alone, or with a new snapshot as well."""
+
+from dataclasses import dataclass
+
+from include.collect.postgres.describe import SourceTable, signature
+from include.core.batch import Standing, Table
+from include.core.shape import differences
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a table goes on.
+
+    `now` is the table as it is, `before` the shape in which it was landed last and in which changes still to
+    be read may be, None if none of them can be told. `anew` says why a snapshot has to follow them.
+    """
+
+    now: SourceTable
+    before: Table | None
+    anew: str | None = None
+
+
+def course(standing: Standing | None, now: SourceTable, *, published: bool) -> Course:
+    """A pure function of how the table was landed and how it is.
+
+    The source's log says nothing of rows that a schema change rewrites, of partitions that come or go, and of
+    the attnums of columns. Where that could matter, the table's state is taken anew, in the same history.
+    """
+    if standing is None:
+        return Course(now, None, "it has not been landed before")
+    before = standing.table
+    if reason := _unreadable(standing, now, published):
+        return Course(now, None, reason)
+    return Course(now, before, _unspoken(before, now))
+
+
+def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | None:
+    """Why changes that are still to be read cannot be told."""
+    before = standing.table
+    same_to_the_eye = signature(before) == now.signature and before.key == now.table.key
+    reasons = {
+        "it had been left out": standing.left_out is not None,
+        "the publication did not hold it": not published,
+        "it was dropped and created again": _oid(before) != _oid(now.table),
+        "a column was dropped and an equal one added under its name": (
+            same_to_the_eye and bool(differences(before, now.table))
+        ),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _unspoken(before: Table, now: SourceTable) -> str | None:
+    """Why changes alone do not tell the table's state."""
+    changed, moved = differences(before, now.table), before.storage != now.table.storage
+    reasons = {
+        f"its key is ({', '.join(now.table.key)}) now": before.key != now.table.key,
+        "partitions came, went, or were rewritten or emptied": moved and now.kind == "p",
+        f"its rows were rewritten when it changed: {'; '.join(changed)}": moved and bool(changed),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _oid(table: Table) -> str:
+    return (table.storage or "").partition(":")[0]
