@@ -73,10 +73,9 @@ def crawl(
         job = {
             "spider": source.spider, "base_url": base_url, "user_agent": user_agent, "robots": robots.text,
             "delay": max(source.delay, robots.delay), "retry_pause": retry_pause, "folder": name,
-            "private": private,
             "max_pages": source.max_pages, "max_depth": source.max_depth, "max_variants": source.max_variants,
             "max_body": source.max_body, "page_timeout": source.page_timeout, "timeout": source.timeout,
-            "proxy_hosts": _proxy_hosts(),
+            "private": private, "proxy_hosts": _proxy_hosts(),
         }  # fmt: skip
         _write(folder / "visits.jsonl", known)
         last: dict[str, Any] = {}
@@ -144,6 +143,8 @@ def _refuse_incomplete(source: SiteSource, base_url: str, outcome: dict[str, Any
     reason = outcome.get("finished")
     if failure := outcome.get("start_failure"):
         problem = f"The first page of {base_url} could not be read ({failure})."
+        if failure.startswith("spider: "):
+            raise FatalError(problem, fix=f"mend include/collect/spiders/{source.spider}.py.")
         if failure.startswith(("status: 4", "redirect: ", "body: ", "address: ")) and "429" not in failure:
             raise FatalError(problem, fix="correct the root URL in the Airflow connection.")
         raise RetriableError(problem, fix="check that the site is up.")
