@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 
 import include
 from include.collect.addresses import Site
+from include.collect.pseudonyms import HiddenVisits, require_key, without_values
 from include.collect.robots import NAME, ask
 from include.core.crawl import Remembered, Shape, Visit
 from include.core.errors import FatalError, RetriableError
+from include.core.pseudonyms import PseudonymKey
 from include.specs import SiteSource
 
 log = logging.getLogger(__name__)
@@ -41,27 +43,32 @@ class Known:
     before: tuple[Remembered, ...] = ()
 
 
-def recipe(source: SiteSource, base_url: str) -> str:
+def recipe(source: SiteSource, base_url: str, key: PseudonymKey | None = None) -> str:
     """A hash of what reads the site's pages: when it changes, what was read before has to be read anew."""
-    digest = hashlib.sha256(f"{base_url.rstrip('/')}/\n".encode())
+    personal = [(table, sorted(source.pii_of(table).items())) for table in sorted(source.pii)]
+    read_as = (base_url.rstrip("/"), personal, (key.domain, key.id, key.check) if key else None)
+    digest = hashlib.sha256(json.dumps(read_as).encode())
     for path in (SPIDERS / f"{source.spider}.py", *(SPIDERS / name for name in READING)):
         digest.update(path.read_bytes() if path.exists() else b"")
     return digest.hexdigest()
 
 
 def crawl(
-    source: SiteSource, base_url: str, known: Known, storage: Any, *, retry_pause: float = 0.5
-) -> Iterator[tuple[Shape, ...] | Visit]:
+    source: SiteSource, base_url: str, known: Known, storage: Any, *, key: PseudonymKey | None = None,
+    retry_pause: float = 0.5,
+) -> Iterator[tuple[Shape, ...] | Visit]:  # fmt: skip
     """Visit what is left of the site; yields the spider's tables, then each visit as soon as it is made.
 
     `storage` is a path-like root below which pictures are kept as images/<sha256[:2]>/<sha256>.png: a visit is
     yielded when its pictures are there. `retry_pause` is the seconds before the first of three retries, doubled
-    for each. Records that break their model are in a visit's `rejected`, with reasons.
+    for each. Records that break their model are in a visit's `rejected`, with reasons. `key` is that of the
+    source's key domain: with it, nothing that is yielded or logged holds a personal field.
 
     Raises RetriableError for a site that cannot be reached, a crawl that takes too long or breaks off, and
     FatalError if robots.txt forbids it, the first page is missing, or there are more pages than `max_pages`.
     Both may come after visits: these happened.
     """
+    require_key(source, key)
     base_url = base_url.rstrip("/") + "/"
     site = Site.of(base_url)
     private = source.private or site.names_a_private_address
@@ -75,7 +82,7 @@ def crawl(
             "delay": max(source.delay, robots.delay), "retry_pause": retry_pause, "folder": name,
             "max_pages": source.max_pages, "max_depth": source.max_depth, "max_variants": source.max_variants,
             "max_body": source.max_body, "page_timeout": source.page_timeout, "timeout": source.timeout,
-            "private": private, "proxy_hosts": _proxy_hosts(),
+            "private": private, "proxy_hosts": _proxy_hosts(), "personal": bool(source.pii),
         }  # fmt: skip
         _write(folder / "visits.jsonl", known)
         last: dict[str, Any] = {}
@@ -84,12 +91,13 @@ def crawl(
                 if not line.endswith("\n"):  # It died in the middle of a word.
                     break
                 said = json.loads(line)
-                if "seen" in said:
-                    visit = _visit(said["seen"])
+                if "tables" in said:  # They come before any visit.
+                    hidden = HiddenVisits(source, [_shape(table) for table in said["tables"]], key)
+                    yield hidden.shapes
+                elif "seen" in said:
+                    visit = hidden.hide(_visit(said["seen"]))
                     _store(folder, visit.pictures, storage)
                     yield visit
-                elif "tables" in said:
-                    yield tuple(_shape(table) for table in said["tables"])
                 else:
                     last = said
         _refuse_incomplete(source, base_url, last | outcome)
@@ -133,6 +141,8 @@ def _child(job: dict[str, Any], site: Site) -> Iterator[tuple[Iterable[str], dic
             child.kill()
             child.wait()
     said = complaints.read_text(errors="replace").splitlines()
+    said = without_values(said) if job["personal"] else said
+    said = without_values(said) if job["personal"] else said
     for line in said[-20:]:
         log.warning("spider: %s", line)
     outcome["complaint"] = said[-1] if said else ""

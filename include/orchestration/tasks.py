@@ -33,15 +33,13 @@ def collect(name: str) -> list[Json]:
     from include.pipeline.collect import collect_postgres, collect_site, news
 
     source = source_as_asked(catalog.source(name), _params())
-    warehouse, at = places.warehouse_url(), _at()
+    warehouse, at, key = places.warehouse_url(), _at(), places.pseudonym_key(source)
     if isinstance(source, PostgresSource):
         url, anew = places.database_url(source.connection), snapshot_as_asked(_params())
-        landed = collect_postgres(source, url, warehouse, at=at, anew=anew, gauge=gauge_of(name))
+        landed = collect_postgres(source, url, warehouse, at=at, key=key, anew=anew, gauge=gauge_of(name))
     else:
-        landed = collect_site(
-            source, places.site_url(source.connection), warehouse, places.storage(), at=at,
-            accept_loss=loss_as_asked(_params()),
-        )  # fmt: skip
+        url, storage, loss = places.site_url(source.connection), places.storage(), loss_as_asked(_params())
+        landed = collect_site(source, url, warehouse, storage, at=at, key=key, accept_loss=loss)
     _announce(name, news(warehouse, name))
     return [_json(batch) for batch in landed]
 

@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from include.core.batch import Batch
 from include.core.errors import FatalError
+from include.core.pseudonyms import PseudonymKey
 from include.core.refs import BatchRef
 from include.specs import PostgresSource, SiteSource, Source
 from include.warehouse.connection import transaction
 from include.warehouse.landing import land, newest_news, position
+from include.warehouse.pseudonyms import Declared, declared, record, refuse_changes
 from include.warehouse.shapes import standings
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ def collect_postgres(
     warehouse_url: str,
     *,
     at: datetime,
+    key: PseudonymKey | None = None,
     anew: bool = False,
     gauge: Callable[[str, int], None] | None = None,
 ) -> list[BatchRef]:
@@ -33,18 +37,22 @@ def collect_postgres(
     Each batch is one warehouse transaction, and the source is told to forget it only after the commit:
     killed anywhere, the next call goes on from the last landed batch. `anew` takes all tables anew by a
     snapshot that continues their history. What could not be landed is for `refuse_incomplete` to tell.
-    `gauge` is told how far the slot lay behind, in bytes of log: retained_bytes, lag_bytes.
+    `key` is that of the source's key domain, for its personal columns; where it is another one than before, the
+    tables that have some are taken anew. `gauge` is told how far the slot lay behind, in bytes of log:
+    retained_bytes, lag_bytes. Raises FatalError if other columns are declared personal than were landed so.
     """
     from include.collect.postgres import PostgresReader
 
-    landed = []
-    with PostgresReader(source, source_url) as reader:
-        reader.check()
+    landed, pseudonyms = [], declared(source, key)
+    with PostgresReader(source, source_url, key) as reader:
+        present = {found.table.name: [c.name for c in found.table.columns] for found in reader.check().tables}
         _tell_lag(source, reader.lag(), gauge)
         with transaction(warehouse_url) as connection:
+            rekeyed = refuse_changes(connection, source.name, pseudonyms, present, anew=True)
             start, known = position(connection, source.name), standings(connection, source.name)
+        known |= {name: replace(known[name], left_out=reason) for name, reason in rekeyed.items()}
         for batch in reader.batches(start, known, anew=anew):
-            landed.append(_land(warehouse_url, batch, at))
+            landed.append(_land(warehouse_url, batch, at, pseudonyms))
             reader.acknowledge(batch.end)
     return landed
 
@@ -79,22 +87,27 @@ def refuse_incomplete(warehouse_url: str, source: Source) -> None:
 
 def collect_site(
     source: SiteSource, base_url: str, warehouse_url: str, storage: Any, *, at: datetime,
-    accept_loss: bool = False, retry_pause: float = 0.5,
+    key: PseudonymKey | None = None, accept_loss: bool = False, retry_pause: float = 0.5,
 ) -> list[BatchRef]:  # fmt: skip
     """Crawl the site, or go on with a crawl that broke off, and land what is new, changed or gone as one batch.
 
     `storage` is the root of the object storage, a path-like such as pathlib.Path or ObjectStoragePath; pictures
     go there. Each page is kept when it is read: killed anywhere, the next call goes on with the pages that are
-    left. Nothing of it is to be seen before the batch is landed. Raises FatalError for a crawl that lost more than
+    left. Nothing of it is to be seen before the batch is landed. `key` is that of the source's key domain, for its
+    personal fields. Raises FatalError for a crawl that lost more than
     `source.policy` allows, unless `accept_loss` says that this is right.
     """
     from include.pipeline.crawl import claimed, land_all, visit_all
 
+    pseudonyms = declared(source, key)
     with claimed(warehouse_url, source) as connection:
+        with connection:
+            refuse_changes(connection, source.name, pseudonyms)
         number = visit_all(
-            connection, source, base_url, storage, at=at, accept_loss=accept_loss, retry_pause=retry_pause
-        )
-        landed = land_all(connection, source, number, at=at, accept_loss=accept_loss)
+            connection, source, base_url, storage, at=at, key=key, accept_loss=accept_loss,
+            retry_pause=retry_pause,
+        )  # fmt: skip
+        landed = land_all(connection, source, number, pseudonyms, at=at, accept_loss=accept_loss)
     _tell(landed)
     return [landed]
 
@@ -105,9 +118,10 @@ def news(warehouse_url: str, source: str) -> BatchRef | None:
         return newest_news(connection, source)
 
 
-def _land(warehouse_url: str, batch: Batch, at: datetime) -> BatchRef:
+def _land(warehouse_url: str, batch: Batch, at: datetime, pseudonyms: Declared) -> BatchRef:
     with transaction(warehouse_url) as connection:
         landed = land(connection, batch, at)
+        record(connection, landed, pseudonyms)
     _tell(landed)
     return landed
 

@@ -12,12 +12,14 @@ from psycopg2.extensions import connection as Connection
 from include.collect import monitor
 from include.core.crawl import Visit
 from include.core.errors import FatalError, RetriableError
+from include.core.pseudonyms import PseudonymKey
 from include.core.refs import BatchRef
 from include.specs import SiteSource
 from include.warehouse import crawls
 from include.warehouse.connection import connect
 from include.warehouse.crawled import as_batch
 from include.warehouse.landing import land, position
+from include.warehouse.pseudonyms import Declared, record
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +44,8 @@ def claimed(warehouse_url: str, source: SiteSource) -> Iterator[Connection]:
 
 
 def visit_all(
-    connection: Connection, source: SiteSource, base_url: str, storage: Any, *, at: datetime, accept_loss: bool,
-    retry_pause: float,
+    connection: Connection, source: SiteSource, base_url: str, storage: Any, *, at: datetime,
+    key: PseudonymKey | None, accept_loss: bool, retry_pause: float,
 ) -> int:  # fmt: skip
     """Visit what is left of the site, keeping each visit; returns the crawl's number.
 
@@ -51,7 +53,7 @@ def visit_all(
     """
     from include.collect.scrape import Known, crawl, recipe
 
-    reads = recipe(source, base_url)
+    reads = recipe(source, base_url, key)
     with connection:
         number = crawls.number_after(position(connection, source.name))
         crawls.begin(
@@ -63,7 +65,7 @@ def visit_all(
         )
     keeper = _Keeper(connection, source.name, number, len(known.now))
     try:
-        for seen in crawl(source, base_url, known, storage, retry_pause=retry_pause):
+        for seen in crawl(source, base_url, known, storage, key=key, retry_pause=retry_pause):
             if isinstance(seen, Visit):
                 keeper.add(seen)
             else:
@@ -101,8 +103,9 @@ class _Keeper:
 
 
 def land_all(
-    connection: Connection, source: SiteSource, number: int, *, at: datetime, accept_loss: bool
-) -> BatchRef:
+    connection: Connection, source: SiteSource, number: int, pseudonyms: Declared, *, at: datetime,
+    accept_loss: bool,
+) -> BatchRef:  # fmt: skip
     """Judge the crawl and land it, in one transaction; one that is refused leaves the position where it was."""
     with connection:
         crawls.weigh(connection)
@@ -119,6 +122,7 @@ def land_all(
             crawls.refuse(connection, source.name, number)
         else:
             landed = land(connection, batch, at)
+            record(connection, landed, pseudonyms)
             crawls.finish(connection, source.name, number, figures)
             return landed
     if too_much:

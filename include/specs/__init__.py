@@ -1,7 +1,7 @@
 """Frozen, validated declarations: what to collect and what to curate, with every default in one place."""
 
 from include.specs.dataset import Augment, Balance, Dataset, GatePolicy, Split
-from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
+from include.specs.source import CrawlPolicy, Pii, PostgresSource, SiteSource, Source
 
 __all__ = [
     "Augment",
@@ -9,6 +9,7 @@ __all__ = [
     "CrawlPolicy",
     "Dataset",
     "GatePolicy",
+    "Pii",
     "PostgresSource",
     "SiteSource",
     "Source",

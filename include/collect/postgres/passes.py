@@ -18,6 +18,7 @@ from include.collect.postgres.slot import Position, create_slot, current_positio
 from include.collect.postgres.snapshot import open_snapshot
 from include.collect.postgres.stream import Piece, Stream
 from include.core.batch import Batch, Standing, Table, TableSnapshot
+from include.core.pseudonyms import PseudonymKey
 from include.specs import PostgresSource
 
 AGAIN = "It is taken anew by the next batch that holds a snapshot of it."
@@ -33,9 +34,14 @@ class Pass:
     """
 
     def __init__(
-        self, sessions: Sessions, source: PostgresSource, start: str, standings: Mapping[str, Standing]
+        self,
+        sessions: Sessions,
+        source: PostgresSource,
+        start: str,
+        standings: Mapping[str, Standing],
+        key: PseudonymKey | None,
     ) -> None:
-        self._sessions, self._source = sessions, source
+        self._sessions, self._source, self._key = sessions, source, key
         self.reached, self.standings = start, dict(standings)
         self.settled = False
         self.stream: Stream | None = None
@@ -76,7 +82,7 @@ class Pass:
         session = stack.enter_context(closing(self._sessions.another()))
         with closing(self._sessions.replication()) as replication, replication.cursor() as cursor:
             point, exported = create_slot(cursor, f"{self._source.slot}_anew", temporary=True)
-            return point, open_snapshot(session, exported, self._source.name, anew)
+            return point, open_snapshot(session, exported, self._source, anew, self._key)
 
     def _pieces(
         self, replication: LogicalReplicationConnection, relations: Relations, start: Position, until: int
@@ -85,7 +91,7 @@ class Pass:
         if until <= start.lsn:
             yield Piece((), start, True)
             return
-        self.stream = Stream(replication.cursor(), self._source, Assembler(relations.resolve))
+        self.stream = Stream(replication.cursor(), self._source, Assembler(relations.resolve, self._key))
         self.stream.start(start)
         yield from self.stream.pieces(start, until)
 
@@ -132,7 +138,8 @@ class Pass:
             self.standings[name] = Standing(known.table if known else Table(name, (), ()), reason)
         followed = [standing.table for standing in self.standings.values() if standing.left_out is None]
         self.settled = not set(last.left_out) & set(relations.lost) and all(
-            (now := describe(cursor, table.name)) is not None and now.table == table
+            (now := describe(cursor, table.name, self._source.pii_of(table.name))) is not None
+            and now.table == table
             for table in followed
             if table.name in self._source.tables
         )

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
+from include.collect.pseudonyms import changes_of
 from include.core.batch import NULL_FRAME, Table, TableChanges
 from include.core.errors import FatalError
+from include.core.pseudonyms import PseudonymKey
 
 _INT16 = struct.Struct("!h").unpack_from
 _INT32 = struct.Struct("!i").unpack_from
@@ -96,11 +98,12 @@ class Assembler:
     """Collects the changes of one batch after the other.
 
     `resolve` turns a Relation message into the table to land, or None if nothing is to be read of it. Where a
-    table changes its shape, its further changes are collected apart, after the ones before.
+    table changes its shape, its further changes are collected apart, after the ones before. `key` is needed for
+    tables with personal columns.
     """
 
-    def __init__(self, resolve: Callable[[Relation], Table | None]) -> None:
-        self._resolve = resolve
+    def __init__(self, resolve: Callable[[Relation], Table | None], key: PseudonymKey | None = None) -> None:
+        self._resolve, self._key = resolve, key
         self._tables: dict[int, Table | None] = {}
         self._keys: dict[int, list[int]] = {}
         self.handlers = {
@@ -140,7 +143,7 @@ class Assembler:
         if (changes := self._changes.get(oid)) is None:
             if (table := self._tables[oid]) is None:
                 return None
-            changes = self._changes[oid] = TableChanges(table, self._sequence)
+            changes = self._changes[oid] = changes_of(table, table.pii, self._sequence, self._key)
             self._collected.append(changes)
         self.count += 1
         return changes

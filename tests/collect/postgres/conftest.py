@@ -24,8 +24,8 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 class Line:
     """A source database, its declaration and the warehouse it lands in."""
 
-    def __init__(self, source_url, warehouse_url, *tables, **options):
-        self.url, self.warehouse = source_url, warehouse_url
+    def __init__(self, source_url, warehouse_url, *tables, key=None, **options):
+        self.url, self.warehouse, self.key = source_url, warehouse_url, key
         name = "s" + source_url.rsplit("_", 1)[1]
         self.source = PostgresSource(name=name, connection="x", tables=tables, **options)
 
@@ -48,10 +48,10 @@ class Line:
 
     def collect(self, *, anew=False, gauge=None, **changes):
         source = self.source.model_copy(update=changes)
-        return collect_postgres(source, self.url, self.warehouse, at=AT, anew=anew, gauge=gauge)
+        return collect_postgres(source, self.url, self.warehouse, at=AT, key=self.key, anew=anew, gauge=gauge)
 
     def reader(self):
-        return PostgresReader(self.source, self.url)
+        return PostgresReader(self.source, self.url, self.key)
 
     def land(self, batch):
         with transaction(self.warehouse) as connection:
@@ -92,7 +92,7 @@ class Line:
         """The same of the table at the source."""
         connection = connect(self.url)
         with connection, connection.cursor() as cursor:
-            found = describe(cursor, table)
+            found = describe(cursor, table, {})
             names = [column.name for column in found.table.columns]
             columns = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(columns, found.whole))
