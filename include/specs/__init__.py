@@ -1,7 +1,8 @@
 """Frozen, validated declarations: what to collect and what to curate, with every default in one place."""
 
 from include.specs.dataset import Augment, Balance, Dataset, GatePolicy, Split
-from include.specs.source import CrawlPolicy, Pii, PostgresSource, SiteSource, Source
+from include.specs.personal import Pii, Subject, Via
+from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
 
 __all__ = [
     "Augment",
@@ -14,4 +15,6 @@ __all__ = [
     "SiteSource",
     "Source",
     "Split",
+    "Subject",
+    "Via",
 ]
