@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from include.core.batch import NULL_FRAME, Rejected, Table, TableChanges
+from include.core.batch import NULL_FRAME, Column, Table, TableChanges
+from include.core.crawl import Shape, Visit
 from include.core.errors import FatalError
 from include.core.pseudonyms import CANONICAL, CanonicalForm, PseudonymKey
 from include.specs import SiteSource, Source
@@ -113,38 +114,80 @@ def changes_of(
     return PseudonymisedChanges(Fields(table, pii, key), sequence, binary=binary)
 
 
-def hide_rejected(
-    source: SiteSource, tables: Sequence[Table], rejected: Sequence[Rejected], key: PseudonymKey | None
-) -> list[Rejected]:
-    """The rejected records of a crawl with pseudonyms in their personal fields, whatever stands there.
+class HiddenVisits:
+    """A crawl's visits with pseudonyms in their personal fields, before any of them is kept.
 
-    Raises FatalError where the source declares a field that no record of `tables` has, or a record's key: rows
+    Raises FatalError where the source declares a field that no record of `shapes` has, or a record's key: rows
     come in the order of their keys, which would tell much of them.
     """
-    shapes = {table.name: table for table in tables}
-    for name in source.pii:
-        fields = (
-            {column.name for column in shapes[name].columns} - set(shapes[name].key) if name in shapes else set()
-        )
-        if missing := sorted(source.pii_of(name).keys() - fields):
-            raise FatalError(
-                f"Source {source.name!r} declares {name}.{missing[0]} as pii, which is no field of the spider's"
-                " records, or their key.",
-                fix="correct pii in catalog/sources.py.",
+
+    def __init__(self, source: SiteSource, shapes: Sequence[Shape], key: PseudonymKey | None) -> None:
+        require_key(source, key)
+        self._shapes, self._pii, self._key = shapes, {name: source.pii_of(name) for name in source.pii}, key
+        fields = {shape.name: {name for name, _ in shape.columns} - {shape.key} for shape in shapes}
+        for name, pii in self._pii.items():
+            if missing := sorted(pii.keys() - fields.get(name, set())):
+                raise FatalError(
+                    f"Source {source.name!r} declares {name}.{missing[0]} as pii, which is no field of the"
+                    " spider's records, or their key.",
+                    fix="correct pii in catalog/sources.py.",
+                )
+        self._fields = {s.name: Fields(_table(s), self._pii[s.name], key) for s in shapes if s.name in self._pii}
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The spider's tables; a personal column is text, whatever it was."""
+        return tuple(
+            replace(
+                shape,
+                columns=tuple((n, "text" if n in self._pii.get(shape.name, ()) else t) for n, t in shape.columns),
             )
-    if key is None:
-        return list(rejected)
-    return [_hidden(record, source.pii_of(record.table), key) for record in rejected]
+            for shape in self._shapes
+        )
+
+    def hide(self, visit: Visit) -> Visit:
+        """The visit as it may be kept. Raises FatalError if a link of it holds a personal field."""
+        if not self._pii:
+            return visit
+        named = {name for pii in self._pii.values() for name in pii}
+        for _, use, arguments in (link for link in visit.links if not isinstance(link, str)):
+            if leaked := sorted(named & arguments.keys()):
+                raise FatalError(
+                    f"The spider hands the personal field {leaked[0]!r} to {use!r}: a file's arguments are kept.",
+                    fix="let the spider read it from the page alone.",
+                )
+        return replace(
+            visit,
+            rows=tuple((table, key, self._row(table, row)) for table, key, row in visit.rows),
+            rejected=tuple(
+                (table, key, self._content(table, content), reasons)
+                for table, key, content, reasons in visit.rejected
+            ),
+        )
+
+    def _row(self, table: str, row: list[str | None]) -> list[str | None]:
+        if (fields := self._fields.get(table)) is None:
+            return row
+        return [
+            fields.pseudonym(place, value.encode())[_LENGTH.size :].decode()
+            if place in fields.places and value is not None
+            else value
+            for place, value in enumerate(row)
+        ]
+
+    def _content(self, table: str, content: dict[str, Any]) -> dict[str, Any]:
+        """A rejected record's content, with a pseudonym of whatever stands in a personal field."""
+        hidden = dict(content)
+        for name, form in self._pii.get(table, {}).items():
+            if self._key is not None and (value := hidden.get(name)) is not None:
+                text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+                # What was rejected may be no text that UTF-8 knows.
+                hidden[name] = self._key.pseudonym(CANONICAL[form](text.encode("utf-8", "replace"))).decode()
+        return hidden
 
 
-def _hidden(record: Rejected, pii: Mapping[str, CanonicalForm], key: PseudonymKey) -> Rejected:
-    row: dict[str, Any] = dict(record.row)
-    for name, form in pii.items():
-        if (value := row.get(name)) is not None:
-            text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-            # What was rejected may be no text that UTF-8 knows.
-            row[name] = key.pseudonym(CANONICAL[form](text.encode("utf-8", "replace"))).decode()
-    return replace(record, row=row)
+def _table(shape: Shape) -> Table:
+    return Table(shape.name, tuple(Column(name, kind) for name, kind in shape.columns), (shape.key,))
 
 
 def without_values(lines: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from include.specs import Dataset, PostgresSource, Source
 BATCH = TypeAdapter(Annotated[int, Field(ge=1)] | None)
 SNAPSHOT = TypeAdapter(StrictBool)
 SEED = TypeAdapter(Annotated[int, Field(ge=0)])
+SWITCH = TypeAdapter(Annotated[bool, Field(strict=True)])
 
 
 def bound(source: Source) -> str:
@@ -31,6 +32,11 @@ def source_as_asked(source: Source, params: Mapping[str, Any]) -> Source:
         return type(source).model_validate(source.model_dump() | {field: params[field]})
     except ValidationError as error:
         raise _refusal(field, params[field], error) from error
+
+
+def loss_as_asked(params: Mapping[str, Any]) -> bool:
+    """Whether a crawl is to be landed whatever it lost. Raises FatalError unless that is yes or no."""
+    return bool(_checked(SWITCH, "accept_loss", params))
 
 
 def dataset_as_asked(dataset: Dataset, params: Mapping[str, Any]) -> Dataset:

@@ -117,8 +117,12 @@ def _collect_params(source: Source) -> dict[str, Param]:
     return {
         "max_pages": Param(
             source.max_pages, type="integer", minimum=1, title="Pages at most",
-            description="The crawl stops after so many pages.",
-        )
+            description="A site with more pages and files than this is refused rather than cut off.",
+        ),
+        "accept_loss": Param(
+            False, type="boolean", title="Accept what was lost",
+            description="Land the crawl whatever it lost; one that was refused is landed as it is.",
+        ),
     }  # fmt: skip
 
 

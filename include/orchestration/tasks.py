@@ -15,6 +15,7 @@ from include.orchestration.asked import (
     batch_as_asked,
     dataset_as_asked,
     erasure_as_asked,
+    loss_as_asked,
     snapshot_as_asked,
     source_as_asked,
 )
@@ -39,8 +40,8 @@ def collect(name: str) -> list[Json]:
         url, anew = places.database_url(source.connection), snapshot_as_asked(_params())
         landed = collect_postgres(source, url, warehouse, at=at, key=key, anew=anew, gauge=gauge_of(name))
     else:
-        url, storage = places.site_url(source.connection), places.storage()
-        landed = collect_site(source, url, warehouse, storage, at=at, key=key)
+        url, storage, loss = places.site_url(source.connection), places.storage(), loss_as_asked(_params())
+        landed = collect_site(source, url, warehouse, storage, at=at, key=key, accept_loss=loss)
     _announce(name, news(warehouse, name))
     return [_json(batch) for batch in landed]
 

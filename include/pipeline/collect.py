@@ -86,25 +86,30 @@ def refuse_incomplete(warehouse_url: str, source: Source) -> None:
 
 
 def collect_site(
-    source: SiteSource,
-    base_url: str,
-    warehouse_url: str,
-    storage: Any,
-    *,
-    at: datetime,
-    key: PseudonymKey | None = None,
-) -> list[BatchRef]:
-    """Crawl the site once and land pages and items that are new or changed; images go to `storage`.
+    source: SiteSource, base_url: str, warehouse_url: str, storage: Any, *, at: datetime,
+    key: PseudonymKey | None = None, accept_loss: bool = False, retry_pause: float = 0.5,
+) -> list[BatchRef]:  # fmt: skip
+    """Crawl the site, or go on with a crawl that broke off, and land what is new, changed or gone as one batch.
 
-    `storage` is the root of the object storage, a path-like such as pathlib.Path or ObjectStoragePath.
+    `storage` is the root of the object storage, a path-like such as pathlib.Path or ObjectStoragePath; pictures
+    go there. Each page is kept when it is read: killed anywhere, the next call goes on with the pages that are
+    left. Nothing of it is to be seen before the batch is landed. `key` is that of the source's key domain, for its
+    personal fields. Raises FatalError for a crawl that lost more than
+    `source.policy` allows, unless `accept_loss` says that this is right.
     """
-    from include.collect.scrape import crawl
+    from include.pipeline.crawl import claimed, land_all, visit_all
 
     pseudonyms = declared(source, key)
-    with transaction(warehouse_url) as connection:
-        refuse_changes(connection, source.name, pseudonyms)
-    batch = crawl(source, base_url, _stored_position(warehouse_url, source.name), storage, key=key)
-    return [_land(warehouse_url, batch, at, pseudonyms)]
+    with claimed(warehouse_url, source) as connection:
+        with connection:
+            refuse_changes(connection, source.name, pseudonyms)
+        number = visit_all(
+            connection, source, base_url, storage, at=at, key=key, accept_loss=accept_loss,
+            retry_pause=retry_pause,
+        )  # fmt: skip
+        landed = land_all(connection, source, number, pseudonyms, at=at, accept_loss=accept_loss)
+    _tell(landed)
+    return [landed]
 
 
 def news(warehouse_url: str, source: str) -> BatchRef | None:
@@ -113,16 +118,15 @@ def news(warehouse_url: str, source: str) -> BatchRef | None:
         return newest_news(connection, source)
 
 
-def _stored_position(warehouse_url: str, source: str) -> str | None:
-    with transaction(warehouse_url) as connection:
-        return position(connection, source)
-
-
 def _land(warehouse_url: str, batch: Batch, at: datetime, pseudonyms: Declared) -> BatchRef:
     with transaction(warehouse_url) as connection:
         landed = land(connection, batch, at)
         record(connection, landed, pseudonyms)
+    _tell(landed)
+    return landed
+
+
+def _tell(landed: BatchRef) -> None:
     log.info("landed batch %s of %s up to %s: %s", landed.batch, landed.source, landed.position, landed.changes)
     for note in landed.notes:
         log.warning("batch %s of %s: %s", landed.batch, landed.source, note)
-    return landed

@@ -2,11 +2,12 @@
 
 from include.specs.dataset import Augment, Balance, Dataset, GatePolicy, Split
 from include.specs.personal import Pii, Subject, Via
-from include.specs.source import PostgresSource, SiteSource, Source
+from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
 
 __all__ = [
     "Augment",
     "Balance",
+    "CrawlPolicy",
     "Dataset",
     "GatePolicy",
     "Pii",

@@ -1,11 +1,13 @@
 """Declarations of what is collected: a Postgres database, or a web site."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from include.specs.base import Name
+from include.specs.base import Name, Spec
 from include.specs.personal import Personal, Subject
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class PostgresSource(Personal):
@@ -50,11 +52,32 @@ class PostgresSource(Personal):
         return f"sluice_{self.name}"
 
 
+class CrawlPolicy(Spec):
+    """When a crawl that came to its end is refused all the same, because it lost something quietly.
+
+    A table may hold `max_loss` (a share) fewer records than after the crawl before, a column be null in
+    `max_loss` more of the rows; `max_rejected` of a table's records may break their model; `max_unread` of the
+    pages and files may be unreadable. `min_records` and `min_coverage` are bounds that hold from the first
+    crawl on, by `table` and by `table.column`.
+    """
+
+    max_loss: Share = 0.3
+    max_rejected: Share = 0.3
+    max_unread: Share = 0.1
+    min_records: dict[str, int] = Field(default_factory=dict)
+    min_coverage: dict[str, Share] = Field(default_factory=dict)
+
+
 class SiteSource(Personal):
     """A web site, crawled politely by the spider of that name in `include/collect/spiders/`.
 
     `connection` is an Airflow HTTP connection id: its host is the site's root URL. `contact` goes into
     the User-Agent, so that the site's owner can reach you. `delay` is in seconds between two requests.
+
+    `max_pages` counts pages and files; `max_depth` links from the root; `max_variants` addresses that differ in
+    nothing but their query; `max_body` bytes, unpacked. `timeout` is for one run: a crawl that needs longer goes
+    on in the next one, for `resume_within` seconds from its beginning. `private` allows the site's name to lead
+    to a private address; a root URL that is one needs no permission.
     """
 
     kind: Literal["site"] = "site"
@@ -64,7 +87,14 @@ class SiteSource(Personal):
     contact: str
     delay: float = Field(default=0.25, ge=0)
     max_pages: int = Field(default=10_000, ge=1)
-    timeout: int = Field(default=1_800, ge=1, description="seconds one crawl may take")
+    max_depth: int = Field(default=100, ge=1)
+    max_variants: int = Field(default=1_000, ge=1)
+    max_body: int = Field(default=20_000_000, ge=1)
+    page_timeout: float = Field(default=30, gt=0)
+    timeout: int = Field(default=1_800, ge=1)
+    resume_within: int = Field(default=86_400, ge=0)
+    private: bool = False
+    policy: CrawlPolicy = CrawlPolicy()
     schedule: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from uuid import uuid4
@@ -13,10 +14,9 @@ from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from include import catalog
-from include.collect.scrape import crawl
-from include.core.batch import TableChanges
 from include.local.postgres import EmbeddedPostgres
 from include.local.shop import SEED
+from include.pipeline.collect import collect_site
 from include.sample import shop
 from include.sample.shelf import DIGITS, stock
 from include.sample.site import Site
@@ -31,6 +31,7 @@ from include.warehouse.split import split_expression
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ROOT / "great_expectations" / "expectations"
 SQL = ROOT / "include" / "catalog" / "sql"
+AT = datetime(2026, 3, 1, tzinfo=UTC)
 FILES = sorted(SUITES.glob("*.json"))
 
 
@@ -75,19 +76,6 @@ def broken(url: str, dataset: Dataset) -> set[tuple[str, str]]:
                 )
                 found |= {(key, rule.rule) for (key,) in cursor.fetchall()}
     return found
-
-
-def load(url: str, changes: TableChanges) -> None:
-    """The rows of a crawl as a table in schema site."""
-    columns = changes.table.columns
-    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-        shape = ", ".join(f'"{column.name}" text' for column in columns)
-        cursor.execute("CREATE SCHEMA IF NOT EXISTS site")
-        cursor.execute(f"CREATE TEMP TABLE raw (_seq bigint, _op text, _unchanged text, {shape})")
-        (step,) = changes.steps
-        cursor.copy_expert("COPY raw FROM STDIN BINARY", step.open())
-        typed = ", ".join(f'"{column.name}"::{column.type}' for column in columns)
-        cursor.execute(f"CREATE TABLE site.{changes.table.name} AS SELECT {typed} FROM raw")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -151,10 +139,11 @@ def test_fraud_can_be_learnt_from_the_features_but_not_easily(warehouse: str):
 def test_the_suite_finds_every_planted_photo_with_every_reason_and_no_other(warehouse: str, tmp_path: Path):
     source, dataset = catalog.source("shop_site"), catalog.dataset("digit_photos")
     with Site(7, 20) as site:
-        batch = crawl(source.model_copy(update={"delay": 0.0}), site.url, None, tmp_path)
+        collect_site(source.model_copy(update={"delay": 0.0}), site.url, warehouse, tmp_path, at=AT)
         planted = {(p.key, p.rule) for p in site.planted if p.where == "gate"}
-    pictures = next(changes for changes in batch.changes if changes.table.name == "pictures")
-    load(warehouse, pictures)
+    with psycopg2.connect(warehouse) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA site")
+        cursor.execute("CREATE VIEW site.pictures AS SELECT * FROM landing.shop_site_pictures")
     build(warehouse, dataset, "site")
     assert broken(warehouse, dataset) == planted
 

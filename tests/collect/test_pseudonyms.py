@@ -7,9 +7,10 @@ from itertools import count
 import pytest
 
 from include.catalog import source
-from include.collect.pseudonyms import Fields, changes_of, hide_rejected, without_values
-from include.collect.scrape import crawl
-from include.core.batch import UNCHANGED, Column, Rejected, Table
+from include.collect.pseudonyms import Fields, HiddenVisits, changes_of, without_values
+from include.collect.scrape import Known, crawl, recipe
+from include.core.batch import UNCHANGED, Column, Table
+from include.core.crawl import Shape, Visit
 from include.core.errors import FatalError
 from include.core.pseudonyms import PseudonymKey
 from include.pipeline.collect import collect_site
@@ -72,28 +73,58 @@ PEOPLE = SiteSource(
 )  # fmt: skip
 
 
+PERSON = Shape("people", "id", (("id", "text"), ("name", "text"), ("mail", "text"), ("town", "text")))
+
+
+def visit(*, rows=(), rejected=(), links=()):
+    return Visit("/a", "/a", "read", 1, tuple(links), rows=tuple(rows), rejected=tuple(rejected))
+
+
+def test_a_visit_has_pseudonyms_in_its_personal_fields_and_only_there():
+    rows = [("people", "1", ["1", "Anna", "A@b.org", "T"]), ("people", "2", ["2", None, None, None])]
+    other = [("towns", "Anna", ["Anna"])]
+    links = ("/b", ["/a.png", "picture", {"town": "T"}])
+    hidden = HiddenVisits(PEOPLE, [PERSON, Shape("towns", "name", (("name", "text"),))], KEY)
+    assert hidden.hide(visit(rows=rows + other, links=links)) == visit(
+        rows=[("people", "1", ["1", pseudonym("Anna"), pseudonym("a@b.org"), "T"]), rows[1], *other], links=links
+    )
+
+
 def test_a_rejected_record_keeps_its_reasons_and_shows_no_personal_field_whatever_stands_there():
-    rows = [
+    contents = [
         {"id": "1", "name": None, "mail": "A@b.org", "town": "T"}, {"id": "2", "name": 42},
         {"id": "3", "name": "\ud800"}, {"id": "4", "name": {"sha256": "00", "bytes": 3}},
     ]  # fmt: skip
-    rejected = [Rejected("people", row["id"], row, ("town: missing",)) for row in rows]
-    assert hide_rejected(PEOPLE, [table("id", "name", "mail", "town")], rejected, KEY) == [
-        Rejected("people", row["id"], row, ("town: missing",))
-        for row in (
+    rejected = [("people", content["id"], content, ["town: missing"]) for content in contents]
+    assert HiddenVisits(PEOPLE, [PERSON], KEY).hide(visit(rejected=rejected)).rejected == tuple(
+        ("people", content["id"], content, ["town: missing"])
+        for content in (
             {"id": "1", "name": None, "mail": pseudonym("a@b.org"), "town": "T"},
             {"id": "2", "name": pseudonym("42")}, {"id": "3", "name": pseudonym("?")},
             {"id": "4", "name": pseudonym('{"bytes": 3, "sha256": "00"}')},
         )
-    ]  # fmt: skip
+    )  # fmt: skip
+
+
+def test_a_personal_column_is_text_whatever_it_was():
+    shape = Shape("people", "id", (("id", "bigint"), ("name", "bigint"), ("mail", "text"), ("town", "bigint")))
+    assert HiddenVisits(PEOPLE, [shape], KEY).shapes == (
+        Shape("people", "id", (("id", "bigint"), ("name", "text"), ("mail", "text"), ("town", "bigint"))),
+    )
+
+
+def test_a_personal_field_cannot_be_an_argument_of_a_file():
+    leak = ["/a.png", "picture", {"name": "Anna"}]
+    with pytest.raises(FatalError, match="hands the personal field 'name' to 'picture'"):
+        HiddenVisits(PEOPLE, [PERSON], KEY).hide(visit(links=["/b", leak]))
 
 
 @pytest.mark.parametrize("columns", [("id", "name"), ("mail", "name")])
 def test_a_field_that_no_record_has_or_that_is_its_key_cannot_be_personal(columns):
     with pytest.raises(FatalError, match=r"declares people\.mail as pii, which is no field .*, or their key"):
-        hide_rejected(PEOPLE, [table(*columns, key=columns[:1])], [], KEY)
+        HiddenVisits(PEOPLE, [Shape("people", columns[0], tuple((name, "text") for name in columns))], KEY)
     with pytest.raises(FatalError, match=r"declares people\.mail"):
-        hide_rejected(PEOPLE, [], [], KEY)
+        HiddenVisits(PEOPLE, [], KEY)
 
 
 def test_of_a_child_s_complaints_only_the_names_of_exceptions_are_told():
@@ -119,9 +150,9 @@ def test_a_crawl_lands_and_quarantines_and_logs_pseudonyms_of_personal_fields(wa
     declared = source("shop_site").model_copy(update=update)
     with Site(1, 16) as site:
         with pytest.raises(FatalError, match="of key domain 'people', and got no key"):
-            crawl(declared, site.url, None, tmp_path)
+            list(crawl(declared, site.url, Known(), tmp_path))
         with pytest.raises(FatalError, match=r"lost_site did not run: ModuleNotFoundError\."):
-            crawl(declared.model_copy(update={"spider": "lost_site"}), site.url, None, tmp_path, key=KEY)
+            list(crawl(declared.model_copy(update={"spider": "lost_site"}), site.url, Known(), tmp_path, key=KEY))
         (landed,) = collect_site(declared, site.url, warehouse_url, tmp_path, at=AT, key=KEY)
         with pytest.raises(FatalError, match="'author' of table 'reviews' is landed as pseudonyms, and no longer"):
             collect_site(source("shop_site"), site.url, warehouse_url, tmp_path, at=AT)
@@ -137,7 +168,19 @@ def test_a_crawl_lands_and_quarantines_and_logs_pseudonyms_of_personal_fields(wa
         )
     ]  # fmt: skip
     said = caplog.text + landed.model_dump_json()
-    assert "crawled http://" in said and "Zoë" not in said and "Mallory" not in said
+    assert "landed batch 1 of shop_site" in said and "Zoë" not in said and "Mallory" not in said
+    kept = "SELECT content::text FROM crawls.records WHERE content::text ~ 'Zo|Mallory'"
+    assert asked(warehouse_url, kept) == []
     assert asked(warehouse_url, "SELECT table_name, columns, key_id FROM sluice.pseudonymised") == [
         ("reviews", {"author": "exact"}, "k1")
     ]
+
+
+def test_another_key_or_another_declaration_reads_every_page_anew():
+    found = [
+        recipe(PEOPLE, "http://a.example", KEY),
+        recipe(PEOPLE, "http://a.example", PseudonymKey("people", "k2", b"a test's own key, 32 bytes long.")),
+        recipe(PEOPLE.model_copy(update={"pii": {"people": ("name",)}}), "http://a.example", KEY),
+        recipe(PEOPLE.model_copy(update={"pii": {}, "key_domain": None}), "http://a.example"),
+    ]
+    assert len(set(found)) == 4

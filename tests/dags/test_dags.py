@@ -70,8 +70,8 @@ def test_a_form_has_the_fields_that_its_tasks_take_and_no_others(dags):
     from include.orchestration.asked import bound
 
     for source in SOURCES:
-        fields = {bound(source), "snapshot"} if isinstance(source, PostgresSource) else {bound(source)}
-        assert set(dags[f"collect_{source.name}"].params) == fields
+        more = "snapshot" if isinstance(source, PostgresSource) else "accept_loss"
+        assert set(dags[f"collect_{source.name}"].params) == {bound(source), more}
     for dataset in DATASETS:
         assert set(dags[f"curate_{dataset.name}"].params) == {"seed", "as_of_batch"}
 

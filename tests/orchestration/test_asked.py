@@ -8,6 +8,7 @@ from include.orchestration.asked import (
     batch_as_asked,
     dataset_as_asked,
     erasure_as_asked,
+    loss_as_asked,
     snapshot_as_asked,
     source_as_asked,
 )
@@ -27,6 +28,7 @@ def test_the_form_s_field_is_taken():
     assert source_as_asked(SITE, {"max_pages": 3}) == SITE.model_copy(update={"max_pages": 3})
     assert (snapshot_as_asked({"snapshot": True}), snapshot_as_asked({"snapshot": False})) == (True, False)
     assert dataset_as_asked(FRAUD, {"seed": 8}) == FRAUD.model_copy(update={"seed": 8})
+    assert (loss_as_asked({"accept_loss": True}), loss_as_asked({"accept_loss": False})) == (True, False)
     assert (batch_as_asked({"as_of_batch": 4}), batch_as_asked({"as_of_batch": None})) == (4, None)
 
 
@@ -59,3 +61,9 @@ def test_an_erasure_is_asked_for_by_a_key_typed_twice_and_a_receipt():
     with pytest.raises(FatalError, match="confirmation must be the subject's key") as caught:
         erasure_as_asked("shop/run", typed | {"secret_key": "4711"})
     assert "4711" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_a_loss_is_accepted_by_a_plain_yes_alone(value):
+    with pytest.raises(FatalError, match="asked for accept_loss = "):
+        loss_as_asked({"accept_loss": value})

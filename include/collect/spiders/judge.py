@@ -1,6 +1,8 @@
-"""The one place where what a spider found is judged: rows, pictures and rejections go to the job's folder."""
+"""The one place where what a spider found is judged: a line of JSON a visit, pictures in the job's folder."""
 
 import json
+import logging
+import sys
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -9,53 +11,107 @@ from typing import Any, Self
 from pydantic import ValidationError
 from scrapy.crawler import Crawler
 
-from include.collect.spiders.records import Found, Page, Unread
+from include.collect.spiders.records import UNSTORABLE, Found, Page, Seen
+
+# A key is indexed, and Postgres indexes no more than some 2,700 bytes.
+LONGEST_KEY = 2_000
+log = logging.getLogger(__name__)
+
+Rejection = tuple[str, str | None, dict[str, Any], list[str]]
 
 
 class Judge:
-    """A Scrapy item pipeline that writes `rows.jsonl`, `rejected.jsonl` and the pictures into JOB_FOLDER."""
+    """A Scrapy item pipeline that writes a line to stdout for each visit, with its rows and rejections."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.rows = (folder / "rows.jsonl").open("w")
-        self.rejected = (folder / "rejected.jsonl").open("w")
+        # Each is written once: the parent may be reading it already.
+        self._written: set[str] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(Path(crawler.settings["JOB_FOLDER"]))
 
-    def process_item(self, item: Found | Unread) -> Found | Unread:
-        if isinstance(item, Unread):
-            self._reject(Page.table, item.path, {Page.key: item.path}, [item.reason])
-            return item
-        try:
-            record = item.model.model_validate(dict(item.values))
-        except ValidationError as error:
-            reasons = [f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['type']}" for e in error.errors()]
-            key = item.values.get(item.model.key)
-            self._reject(item.model.table, key if isinstance(key, str) else None, item.values, reasons)
-            return item
-        for picture in record.pictures():
-            place = self.folder / picture.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(picture.png)
-        self.rows.write(json.dumps([record.table, record.row()]) + "\n")
+    def process_item(self, item: Seen) -> Seen:
+        link = item.link
+        rows: list[tuple[str, str, list[str | None]]] = []
+        rejected = [
+            _rejected(Page.table, each.path, {Page.key: each.path}, [each.reason]) for each in item.refused
+        ]
+        if item.reason is not None:
+            rejected.append(_rejected(Page.table, link.path, {Page.key: link.path}, [item.reason]))
+        pictures: list[str] = []
+        for found in item.found:
+            self._judge(found, rows, rejected, pictures)
+        visit = {
+            "visit": link.visit, "path": link.path, "outcome": item.outcome, "depth": link.depth,
+            "links": [each.pack() for each in item.links], "etag": item.etag, "last_modified": item.last_modified,
+            "rows": rows, "rejected": rejected, "pictures": pictures,
+            "reason": item.reason,
+        }  # fmt: skip
+        say(seen=visit)
         return item
 
-    def _reject(self, table: str, key: str | None, values: Mapping[str, Any], reasons: list[str]) -> None:
-        shown = {name: _shown(value) for name, value in values.items()}
-        entry = {"table": table, "key": _shown(key), "row": shown, "reasons": sorted(reasons)}
-        self.rejected.write(json.dumps(entry, sort_keys=True) + "\n")
+    def _judge(self, found: Found, rows: list[Any], rejected: list[Rejection], pictures: list[str]) -> None:
+        model = found.model
+        try:
+            record = model.model_validate(dict(found.values))
+        except ValidationError as error:
+            reasons = [f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['type']}" for e in error.errors()]
+            rejected.append(_rejected(model.table, found.values.get(model.key), found.values, reasons))
+            return
+        except Exception as error:  # A model that fails on one page's content must not cost the whole crawl.
+            log.exception("%s failed on a record", model.__name__)
+            reasons = [f"record: {type(error).__name__}"]
+            rejected.append(_rejected(model.table, found.values.get(model.key), found.values, reasons))
+            return
+        row = record.row()
+        key = row[[name for name, _ in model.columns()].index(model.key)]
+        if reasons := _unlandable(model.columns(), row, model.key, key):
+            rejected.append(_rejected(model.table, key, found.values, reasons))
+            return
+        for picture in record.pictures():
+            pictures.append(picture.path)
+            if picture.path not in self._written:
+                self._written.add(picture.path)
+                place = self.folder / picture.path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(picture.png)
+        rows.append((model.table, key, row))
 
-    def close_spider(self) -> None:
-        self.rows.close()
-        self.rejected.close()
+
+def say(**facts: Any) -> None:
+    """One line of JSON to the parent process."""
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+def _unlandable(columns: list[tuple[str, str]], row: list[str | None], key: str, value: str | None) -> list[str]:
+    """Why Postgres would refuse the row, whatever its model allows."""
+    reasons = []
+    for (name, kind), text in zip(columns, row, strict=True):
+        if text is not None and UNSTORABLE.search(text):
+            reasons.append(f"{name}: badly_encoded")
+        elif text is not None and kind == "bigint" and not -(2**63) <= int(text) < 2**63:
+            reasons.append(f"{name}: out_of_range")
+    if not value:
+        reasons.append(f"{key}: no_key")
+    elif len(value.encode("utf-8", "replace")) > LONGEST_KEY:
+        reasons.append(f"{key}: too_long")
+    return reasons
+
+
+def _rejected(table: str, key: Any, values: Mapping[str, Any], reasons: list[str]) -> Rejection:
+    shown = {name: _shown(value) for name, value in values.items()}
+    return table, _shown(key)[:LONGEST_KEY] if isinstance(key, str) else None, shown, sorted(reasons)
 
 
 def _shown(value: Any) -> Any:
-    """A value as quarantine can keep it: bytes by length and hash, text without NUL, which Postgres refuses."""
+    """A value as quarantine can keep it: bytes by length and hash, text without what Postgres refuses."""
     if isinstance(value, bytes):
         return {"bytes": len(value), "sha256": sha256(value).hexdigest()}
     if isinstance(value, str):
-        return value.replace("\x00", "\ufffd")[:10_000]
-    return value
+        return UNSTORABLE.sub("\ufffd", value)[:10_000]
+    if value is None or isinstance(value, bool | int):
+        return value
+    return UNSTORABLE.sub("\ufffd", str(value))[:10_000]

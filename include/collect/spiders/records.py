@@ -12,8 +12,13 @@ from typing import Annotated, Any, ClassVar, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
+from include.collect.spiders.frontier import Refused
+from include.core.crawl import Link, Outcome
+
 PNG = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 40_000_000
+# NUL, and halves of surrogate pairs, which a page can write as entities: no text of Postgres holds them.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 POSTGRES_TYPES = {bool: "boolean", int: "bigint", Decimal: "numeric", float: "double precision"}
 
 
@@ -44,7 +49,11 @@ def _image(data: object) -> Image:
     # Scan data never holds an end marker (JPEG escapes it), so the last scan of a whole JPEG has one behind it.
     elif data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise PydanticCustomError("truncated", "the JPEG ends before its end marker")
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        # OpenCV has bounds of its own, which the child process sets to MAX_PIXELS for every format.
+        raise PydanticCustomError("too_large", "OpenCV refuses to unfold the picture") from error
     if pixels is None:
         raise PydanticCustomError("not_an_image", "the bytes are no picture that OpenCV can read")
     if not data.startswith(PNG):
@@ -76,7 +85,7 @@ def _check_png(data: bytes) -> None:
 
 
 def _readable(text: str) -> str:
-    if re.search("[\ufffd\x00]", text):
+    if "\ufffd" in text or UNSTORABLE.search(text):
         raise PydanticCustomError("badly_encoded", "the text holds characters that were lost in decoding")
     return text
 
@@ -145,8 +154,23 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """A page or file that could not be read, after all retries."""
+class File:
+    """A file shown on a page, and the spider's method that reads it."""
 
-    path: str
-    reason: str
+    address: str
+    use: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A visit as the spider saw it, not yet judged. `reason` says why there is nothing to judge."""
+
+    link: Link
+    outcome: Outcome
+    links: tuple[Link, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    found: tuple[Found, ...] = ()
+    etag: str | None = None
+    last_modified: str | None = None
+    reason: str | None = None

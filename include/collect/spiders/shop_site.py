@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -71,8 +70,8 @@ class Spider(SiteSpider):
                 },
             )
         for figure in page.css("figure.photo"):
-            found = partial(self.picture, sku=sku, label=figure.attrib.get("data-label"))
-            yield self.file(page, figure.css("img::attr(src)").get(""), found)
+            address, label = figure.css("img::attr(src)").get(""), figure.attrib.get("data-label")
+            yield self.file(address, self.picture, sku=sku, label=label)
 
-    def picture(self, response: Response, path: str, *, sku: str, label: str | None) -> Iterator[Finding]:
+    def picture(self, response: Response, path: str, *, sku: str, label: str | None) -> Iterator[Found]:
         yield Found(ProductPicture, {"path": path, "product": sku, "label": label, "image": response.body})
