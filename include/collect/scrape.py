@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import include
+from include.collect.pseudonyms import changes_of, hide_rejected, require_key, without_values
 from include.collect.robots import crawl_delay, is_loopback
 from include.core.batch import Batch, Column, Rejected, Table, TableChanges
 from include.core.errors import FatalError, RetriableError
+from include.core.pseudonyms import PseudonymKey
 from include.specs import SiteSource
 
 log = logging.getLogger(__name__)
@@ -28,17 +30,20 @@ PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY",
 
 
 def crawl(
-    source: SiteSource, base_url: str, start: str | None, storage: Any, *, retry_pause: float = 0.5
-) -> Batch:
+    source: SiteSource, base_url: str, start: str | None, storage: Any, *, key: PseudonymKey | None = None,
+    retry_pause: float = 0.5,
+) -> Batch:  # fmt: skip
     """Visit every page of the site that robots.txt allows; the batch holds all that was found.
 
     `start` is the position after the crawl before (`crawl 3`), None for the first. `storage` is a path-like
     root below which pictures are kept as images/<sha256[:2]>/<sha256>.png. `retry_pause` is the seconds before
     the first of three retries, doubled for each. Records that break their model are in `rejected`, with reasons.
+    `key` is that of the source's key domain: with it, nothing that is returned or logged holds a personal field.
 
     Raises RetriableError for a site that cannot be reached, a crawl that takes too long or breaks off, and
     FatalError if robots.txt forbids it, the first page is missing, or there are more pages than `max_pages`.
     """
+    require_key(source, key)
     end = _following(start)
     base_url = base_url.rstrip("/") + "/"
     user_agent = f"Sluice/{include.__version__} (+{source.contact})"
@@ -48,9 +53,10 @@ def crawl(
         job = {
             "spider": source.spider, "base_url": base_url, "user_agent": user_agent, "delay": delay,
             "retry_pause": retry_pause, "max_pages": source.max_pages, "timeout": source.timeout, "folder": name,
+            "personal": bool(source.pii),
         }  # fmt: skip
         _refuse_incomplete(source, base_url, _run(job))
-        changes, rejected = _read(folder)
+        changes, rejected = _read(folder, source, key)
         stored = _store(folder, storage)
     log.info(
         "crawled %s: %s records, %s rejected, %s new pictures", base_url, sum(c.count for c in changes),
@@ -101,6 +107,7 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
             child.kill()
             child.wait()
     said = complaints.read_text(errors="replace").splitlines()
+    said = without_values(said) if job["personal"] else said
     for line in said[-20:]:
         log.warning("spider: %s", line)
     return last | {"status": status, "complaint": said[-1] if said else ""}
@@ -137,7 +144,9 @@ def _refuse_incomplete(source: SiteSource, base_url: str, outcome: dict[str, Any
         )
 
 
-def _read(folder: Path) -> tuple[tuple[TableChanges, ...], tuple[Rejected, ...]]:
+def _read(
+    folder: Path, source: SiteSource, key: PseudonymKey | None
+) -> tuple[tuple[TableChanges, ...], tuple[Rejected, ...]]:
     """Rows in the order of their keys, whatever order the pages came in."""
     shapes = json.loads((folder / "tables.json").read_text())
     found: dict[str, list[Row]] = {shape["name"]: [] for shape in shapes}
@@ -151,7 +160,8 @@ def _read(folder: Path) -> tuple[tuple[TableChanges, ...], tuple[Rejected, ...]]
     changes = []
     for shape in shapes:
         columns = tuple(Column(name, kind) for name, kind in shape["columns"])
-        table = TableChanges(Table(shape["name"], columns, (shape["key"],)), sequence)
+        made = Table(shape["name"], columns, (shape["key"],))
+        table = changes_of(made, source.pii_of(made.name), sequence, key)
         unique, surplus = _once_each(found[shape["name"]], [c.name for c in columns].index(shape["key"]))
         for row in unique:
             table.upsert(row)
@@ -160,6 +170,7 @@ def _read(folder: Path) -> tuple[tuple[TableChanges, ...], tuple[Rejected, ...]]
             reason = f"{shape['key']}: seen_twice"
             rejected.append(Rejected(table.table.name, values[shape["key"]], values, (reason,)))
         changes.append(table)
+    rejected = hide_rejected(source, [table.table for table in changes], rejected, key)
     rejected.sort(key=lambda r: (r.table, r.key or "", json.dumps(r.row, sort_keys=True)))
     return tuple(changes), tuple(rejected)
 

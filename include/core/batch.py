@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Final, Literal
 
+from include.core.pseudonyms import CanonicalForm
+
 # What a step holds in memory before it goes to disk, so that no transaction is too large.
 SPOOL_BYTES = 4 * 1024 * 1024
 # A step of moves remembers its keys; this bounds how many.
@@ -32,7 +34,8 @@ class Column:
     """A column as it is landed. `type` is Postgres' own spelling.
 
     What a Postgres source knows besides: `origin` is its attnum, `declared` its type's oid and modifier,
-    `missing` what rows hold that were there before the column was added, as text (None: NULL).
+    `missing` what rows hold that were there before the column was added, as text (None: NULL). `pii` is the
+    canonical form of a personal column, whose values are landed as pseudonyms.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Column:
     origin: int | None = None
     declared: tuple[int, int] | None = None
     missing: str | None = field(default=None, compare=False)
+    pii: CanonicalForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,11 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     storage: str | None = None
+
+    @property
+    def pii(self) -> dict[str, CanonicalForm]:
+        """The personal columns with their canonical forms."""
+        return {column.name: column.pii for column in self.columns if column.pii}
 
 
 @dataclass(frozen=True, slots=True)

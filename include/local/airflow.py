@@ -1,5 +1,6 @@
 """Airflow on one machine: its whole configuration as environment variables, and its four components."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from urllib.parse import quote
 from include.local.home import PROJECT, Home, write_json
 
 ADMIN = "admin"
+# The id of the one key that stands for every key domain here: domains are kept apart by what is hashed.
+KEY_ID = "local"
 COMPONENTS = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -103,6 +106,11 @@ def command(*arguments: str) -> list[str]:
 def postgres_uri(url: str) -> str:
     """An Airflow connection URI for a libpq URL; they differ in the scheme's name alone."""
     return url.replace("postgresql://", "postgres://", 1)
+
+
+def key_connection(secret: str) -> str:
+    """An Airflow connection that holds a pseudonym key, which a URI would have to quote."""
+    return json.dumps({"conn_type": "generic", "login": KEY_ID, "password": secret})
 
 
 def http_uri(url: str) -> str:

@@ -101,6 +101,7 @@ def load_secrets(place: Home) -> dict[str, str]:
     wanted = {name: secrets.token_urlsafe(18) for name in PASSWORDS}
     wanted |= {"jwt": secrets.token_urlsafe(48), "api": secrets.token_urlsafe(32)}
     wanted["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    wanted["pseudonyms"] = base64.b64encode(secrets.token_bytes(32)).decode()
     if missing := wanted.keys() - found.keys():
         found |= {name: wanted[name] for name in missing}
         write_json(place.secrets, found)

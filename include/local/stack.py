@@ -146,6 +146,7 @@ class Stack:
                 "warehouse": airflow.postgres_uri(self.warehouse_url),
                 shop.CONNECTION: airflow.postgres_uri(shop.reader_url(self.postgres, self.secrets)),
                 "shop_site": airflow.http_uri(site.url),
+                **self.keys(),
             },
         )  # fmt: skip
         self._environment = environment
@@ -153,6 +154,11 @@ class Stack:
         self.say("Starting Airflow 3.3: API server, scheduler, DAG processor, triggerer …")
         for name, arguments in airflow.COMPONENTS.items():
             self._child(name, airflow.command(*arguments), environment)
+
+    def keys(self) -> dict[str, str]:
+        """A connection for each key domain of the catalog."""
+        names = {source.key_connection for source in SOURCES if source.key_connection}
+        return {name: airflow.key_connection(self.secrets["pseudonyms"]) for name in sorted(names)}
 
     def _migrate(self, environment: Mapping[str, str]) -> None:
         """Bring Airflow's metadata to the installed release, unless that was done before."""

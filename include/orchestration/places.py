@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from include.core.errors import FatalError
+from include.core.pseudonyms import PseudonymKey
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
+
+    from include.specs import Source
 
 PROJECT = Path(__file__).resolve().parents[2]
 SUITES = PROJECT / "great_expectations" / "expectations"
@@ -33,6 +36,18 @@ def site_url(connection_id: str) -> str:
 
 def warehouse_url() -> str:
     return database_url(WAREHOUSE)
+
+
+def pseudonym_key(source: "Source") -> PseudonymKey | None:
+    """The key of the source's key domain, from the connection `sluice_key_<domain>`; None if it has no domain.
+
+    The connection's login is the key's id, its password the key in base64. Raises FatalError if there is no
+    such connection, or no key in it.
+    """
+    if source.key_domain is None or source.key_connection is None:
+        return None
+    found = _connection(source.key_connection)
+    return PseudonymKey.from_text(source.key_domain, found.login or "", found.password or "")
 
 
 def storage() -> "ObjectStoragePath":

@@ -13,6 +13,7 @@ from include.orchestration import places
 from include.orchestration.asked import batch_as_asked, dataset_as_asked, snapshot_as_asked, source_as_asked
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
+from include.orchestration.metrics import gauge_of
 from include.specs import Dataset, PostgresSource
 
 # A reference as it travels through XCom.
@@ -26,12 +27,13 @@ def collect(name: str) -> list[Json]:
     from include.pipeline.collect import collect_postgres, collect_site, news
 
     source = source_as_asked(catalog.source(name), _params())
-    warehouse, at = places.warehouse_url(), _at()
+    warehouse, at, key = places.warehouse_url(), _at(), places.pseudonym_key(source)
     if isinstance(source, PostgresSource):
         url, anew = places.database_url(source.connection), snapshot_as_asked(_params())
-        landed = collect_postgres(source, url, warehouse, at=at, anew=anew)
+        landed = collect_postgres(source, url, warehouse, at=at, key=key, anew=anew, gauge=gauge_of(name))
     else:
-        landed = collect_site(source, places.site_url(source.connection), warehouse, places.storage(), at=at)
+        url, storage = places.site_url(source.connection), places.storage()
+        landed = collect_site(source, url, warehouse, storage, at=at, key=key)
     _announce(name, news(warehouse, name))
     return [_json(batch) for batch in landed]
 

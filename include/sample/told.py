@@ -1,7 +1,8 @@
 """Hear SIGTERM and SIGINT between two pieces of work, so that neither is cut off half-way."""
 
-import queue
+import select
 import signal
+import socket
 from collections.abc import Callable
 
 
@@ -10,17 +11,15 @@ def stop_signals() -> Callable[[float | None], bool]:
 
     It takes the seconds to wait (None: for ever) and says whether a signal came, now or before.
     """
-    # Of all that threads wait for only this queue may be written by a signal handler (queue.SimpleQueue.put):
-    # an Event's lock may be in the hands of the very thread that the handler interrupted.
-    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+    # The note is written by the interpreter's own signal handler, at once. What Python code in a handler does
+    # may come late (between the last look and a wait that nothing ends) or meet a lock that it interrupted.
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+    signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda caught, _frame: told.put(caught))
+        signal.signal(number, lambda *_: None)
 
-    def came(seconds: float | None) -> bool:
-        try:
-            told.get(timeout=seconds)
-        except queue.Empty:
-            return False
-        return True
+    def came(seconds: float | None, _kept: socket.socket = told) -> bool:
+        return bool(select.select([heard], [], [], seconds)[0])
 
     return came

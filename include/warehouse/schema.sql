@@ -59,6 +59,20 @@ COMMENT ON TABLE sluice.landing_tables IS
     'The shape in which a source table is landed, from this batch on: columns with name, type, attnum and the landing
      table''s own name for it; in left_out why nothing is read of the table from this batch on, if nothing is.';
 
+CREATE TABLE IF NOT EXISTS sluice.pseudonymised (
+    source text NOT NULL,
+    table_name text NOT NULL,
+    batch bigint NOT NULL REFERENCES sluice.batches,
+    columns jsonb NOT NULL,
+    key_domain text NOT NULL,
+    key_id text NOT NULL,
+    key_check text NOT NULL,
+    PRIMARY KEY (source, table_name, batch)
+);
+COMMENT ON TABLE sluice.pseudonymised IS
+    'Which columns of a source table are landed as pseudonyms from this batch on (with the canonical form of each), and
+under which key. key_check tells two keys of one id apart; no key can be found from it.';
+
 CREATE TABLE IF NOT EXISTS sluice.validations (
     run text NOT NULL,
     dataset text NOT NULL,
@@ -111,7 +125,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['batches', 'landing_tables', 'validations', 'versions'] LOOP
+    FOREACH name IN ARRAY ARRAY['batches', 'landing_tables', 'pseudonymised', 'validations', 'versions'] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON sluice.%I
                         FOR EACH STATEMENT EXECUTE FUNCTION sluice.refuse_change()', name);
     END LOOP;
@@ -219,7 +233,7 @@ REVOKE EXECUTE ON FUNCTION sluice.ensure_quarantine, sluice.publish, sluice.poin
 GRANT EXECUTE ON FUNCTION sluice.ensure_quarantine, sluice.publish, sluice.point_at TO sluice_writer;
 GRANT USAGE ON SCHEMA sluice, datasets, quarantine TO sluice_writer, sluice_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA sluice TO sluice_reader, sluice_writer;
-GRANT INSERT ON sluice.batches, sluice.landing_tables, sluice.validations TO sluice_writer;
+GRANT INSERT ON sluice.batches, sluice.landing_tables, sluice.pseudonymised, sluice.validations TO sluice_writer;
 -- Landing takes a batch's number before it writes the rows that bear it.
 GRANT USAGE ON SEQUENCE sluice.batches_batch_seq TO sluice_writer;
 

@@ -11,7 +11,8 @@ import psycopg2
 import pytest
 
 from include import catalog
-from include.local import shop
+from include.core.pseudonyms import PseudonymKey
+from include.local import airflow, shop
 from include.local.api import run_path
 from include.local.job import do_the_job
 from include.pipeline.collect import collect_postgres
@@ -158,9 +159,11 @@ def test_what_a_try_landed_before_it_died_is_announced_by_the_next_although_noth
     }
     stack.kill("shop-traffic")
     something_happens_at_the_shop(stack)
+    source = catalog.source("shop")
     landed = collect_postgres(
-        catalog.source("shop"), shop.reader_url(stack.postgres, stack.secrets), stack.warehouse_url,
+        source, shop.reader_url(stack.postgres, stack.secrets), stack.warehouse_url,
         at=datetime(2026, 1, 1, tzinfo=UTC),
+        key=PseudonymKey.from_text(source.key_domain, airflow.KEY_ID, stack.secrets["pseudonyms"]),
     )  # fmt: skip
     for state, told in (("success", [f"batch {landed[-1].batch}"]), ("skipped", [])):
         run = trigger(stack, "collect_shop")

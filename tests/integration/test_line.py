@@ -1,13 +1,13 @@
 """The whole line, run by Airflow on one machine: what the summary says is what the database holds."""
 
 import json
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
 from include.catalog import DATASETS
 from include.local.job import do_the_job
-from include.warehouse.connection import transaction
+from include.warehouse.connection import connect, transaction
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(900)]
 
@@ -88,6 +88,24 @@ def test_a_second_run_collects_only_what_is_new(first_run, stack):
             " GROUP BY 1 HAVING count(*) > 1) AS twice"
         )
         assert doubled == 0
+
+
+def test_customers_are_landed_under_pseudonyms_and_no_log_or_xcom_has_an_address_or_the_key(first_run, stack):
+    shown = "'^local:[0-9a-f]{64}$'"
+    with asked(stack) as ask:
+        assert ask(
+            f"SELECT count(*) >= 500, bool_and(name ~ {shown} AND email ~ {shown}) FROM landing.shop_customers"
+        ) == [(True, True)]
+    with closing(connect(stack.postgres.url("airflow"))) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE x::text LIKE '%@example.org%') FROM public.xcom AS x"
+        )
+        sent, revealing = cursor.fetchone()
+    assert (sent > 0, revealing) == (True, 0)
+    logs = [path.read_text(errors="replace") for path in stack.place.path.rglob("*.log")]
+    assert any("landed batch" in text for text in logs)
+    for secret in ("@example.org", stack.secrets["pseudonyms"]):
+        assert not [text for text in logs if secret in text]
 
 
 def test_no_staging_table_is_left(first_run, stack):

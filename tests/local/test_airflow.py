@@ -7,6 +7,7 @@ from pathlib import Path
 
 from include.local import airflow
 from include.local.home import Home
+from include.specs import PostgresSource
 
 SECRETS = {"fernet": "a fernet key", "jwt": "a jwt secret", "api": "an api secret", "admin": "a password"}
 
@@ -72,6 +73,14 @@ def test_airflow_itself_reads_these_settings(tmp_path):
         "8000",
         "http",
     ]
+
+
+def test_the_key_of_a_key_domain_is_read_as_a_connection(monkeypatch):
+    from include.orchestration.places import pseudonym_key
+
+    monkeypatch.setenv("AIRFLOW_CONN_SLUICE_KEY_PEOPLE", airflow.key_connection("+/" * 22))
+    source = PostgresSource(name="s", connection="s", tables=("a",), pii={"a": ("name",)}, key_domain="people")
+    assert repr(pseudonym_key(source)) == "<key local of domain people>"
 
 
 def test_the_admins_password_is_written_for_its_owner_alone(tmp_path):

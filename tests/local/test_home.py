@@ -16,7 +16,7 @@ def test_the_folder_and_its_secrets_are_open_to_their_owner_alone(tmp_path):
     secrets = load_secrets(place)
     assert place.path.stat().st_mode & 0o777 == 0o700
     assert place.secrets.stat().st_mode & 0o777 == 0o600
-    assert sorted(secrets) == ["admin", "api", "fernet", "jwt", "shop", "shop_reader", "warehouse"]
+    assert sorted(secrets) == ["admin", "api", "fernet", "jwt", "pseudonyms", "shop", "shop_reader", "warehouse"]
     assert len(set(secrets.values())) == len(secrets)
     Fernet(secrets["fernet"])
 

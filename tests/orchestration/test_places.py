@@ -25,3 +25,27 @@ def test_the_object_storage_may_be_s3():
     import fsspec
 
     assert fsspec.get_filesystem_class("s3").protocol == ("s3", "s3a")
+
+
+def test_the_key_of_a_domain_is_a_connection_whose_login_is_the_key_s_id(monkeypatch, airflow_home):
+    from include.core.errors import FatalError
+    from include.core.pseudonyms import PseudonymKey
+    from include.orchestration.places import pseudonym_key
+    from include.specs import PostgresSource
+
+    def source(domain, pii):
+        return PostgresSource(name="shop", connection="shop", tables=("a",), pii=pii, key_domain=domain)
+
+    given = (
+        '{"conn_type": "generic", "login": "2026-11", "password": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}'
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_SLUICE_KEY_PEOPLE", given)
+    key = pseudonym_key(source("people", {"a": ("mail",)}))
+    assert (key.domain, key.id) == ("people", "2026-11")
+    assert key.pseudonym(b"42") == PseudonymKey("people", "2026-11", bytes(range(32))).pseudonym(b"42")
+    with pytest.raises(FatalError, match="There is no Airflow connection 'sluice_key_patients'"):
+        pseudonym_key(source("patients", {"a": ("mail",)}))
+    assert pseudonym_key(source(None, {})) is None
+    monkeypatch.setenv("AIRFLOW_CONN_SLUICE_KEY_PATIENTS", '{"conn_type": "generic", "password": "AAEC"}')
+    with pytest.raises(FatalError, match="unusable id ''"):
+        pseudonym_key(source("patients", {"a": ("mail",)}))

@@ -39,7 +39,7 @@ def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | 
     before = standing.table
     same_to_the_eye = signature(before) == now.signature and before.key == now.table.key
     reasons = {
-        "it had been left out": standing.left_out is not None,
+        f"it had been left out: {(standing.left_out or '').partition('. ')[0]}": standing.left_out is not None,
         "the publication did not hold it": not published,
         "it was dropped and created again": _oid(before) != _oid(now.table),
         "a column was dropped and an equal one added under its name": (

@@ -1,5 +1,6 @@
 """What a source's tables look like: columns with attnum, key, and which types are landed as they are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -7,6 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import Column, Table
+from include.core.pseudonyms import CanonicalForm
 
 # Built-in types whose text and binary forms mean the same in every database. Not among them: types that hold
 # object ids or role names (regclass, aclitem), money (the locale's), xml (an optional library's).
@@ -70,7 +72,8 @@ ORDER BY k.nth
 class SourceTable:
     """A table of the source. `identity` is pg_class.relreplident, `signature` what pgoutput says of columns.
 
-    `leaves` are replica identity and kind of each partition that holds rows, none for a table that is no root.
+    `pii` are the columns declared personal; `leaves` are replica identity and kind of each partition that holds
+    rows, none for a table that is no root.
     """
 
     oid: int
@@ -81,6 +84,7 @@ class SourceTable:
     identity: str
     table: Table
     portable: tuple[bool, ...]
+    pii: Mapping[str, CanonicalForm]
     leaves: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -105,24 +109,25 @@ def signature(table: Table) -> tuple[tuple[str, int, int], ...]:
 def landed_as_sent(table: Table) -> bool:
     """Whether what the stream sends of each column in binary is a value of the type that it is landed in.
 
-    The binary forms of portable types are the same in every version from 15 on.
+    The binary forms of portable types are the same in every version from 15 on. Personal values are text.
     """
-    return all(
+    return not table.pii and all(
         column.type != "text" or column.declared is None or column.declared[0] == TEXT for column in table.columns
     )
 
 
-def describe(cursor: Cursor, declared: str) -> SourceTable | None:
+def describe(cursor: Cursor, declared: str, pii: Mapping[str, CanonicalForm]) -> SourceTable | None:
     """The table of that declared name; None if the source has none.
 
     Its key is that of its replica identity, for REPLICA IDENTITY FULL the primary key; empty if it has none.
+    `pii` has the canonical form of each column that is declared personal: those are read as text.
     """
     cursor.execute(TABLE, {"name": declared})
     if (found := cursor.fetchone()) is None:
         return None
     oid, schema, name, kind, persistence, identity = found
     cursor.execute(COLUMNS, {"oid": oid, "portable": PORTABLE})
-    rows = cursor.fetchall()
+    rows = [(*row[:5], row[5] and row[0] not in pii, row[6]) for row in cursor.fetchall()]
     key: tuple[str, ...] = ()
     if identity != "n":
         cursor.execute(KEY, {"oid": oid, "identity": identity})
@@ -130,13 +135,14 @@ def describe(cursor: Cursor, declared: str) -> SourceTable | None:
     cursor.execute(FILES, {"oid": oid, "parts": kind == "p"})
     files = cursor.fetchall()
     columns = tuple(
-        Column(column, spelled if portable else "text", number, (type_oid, modifier), missing)
+        Column(column, spelled if portable else "text", number, (type_oid, modifier), missing, pii.get(column))
         for column, number, type_oid, modifier, spelled, portable, missing in rows
     )
     return SourceTable(
         oid, schema, name, kind, persistence, identity,
         table=Table(declared, columns, key, _storage(oid, [file[:2] for file in files])),
         portable=tuple(row[5] for row in rows),
+        pii=pii,
         leaves=tuple((leaf, leaf_kind) for _, _, leaf, leaf_kind in files) if kind == "p" else (),
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from include.collect.postgres.slot import Position, create_slot, current_positio
 from include.collect.postgres.snapshot import open_snapshot
 from include.collect.postgres.stream import Piece, Stream
 from include.core.batch import Batch, Standing, Table, TableSnapshot
+from include.core.pseudonyms import PseudonymKey
 from include.specs import PostgresSource
 
 AGAIN = "It is taken anew by the next batch that holds a snapshot of it."
@@ -33,9 +34,14 @@ class Pass:
     """
 
     def __init__(
-        self, sessions: Sessions, source: PostgresSource, start: str, standings: Mapping[str, Standing]
+        self,
+        sessions: Sessions,
+        source: PostgresSource,
+        start: str,
+        standings: Mapping[str, Standing],
+        key: PseudonymKey | None,
     ) -> None:
-        self._sessions, self._source = sessions, source
+        self._sessions, self._source, self._key = sessions, source, key
         self.reached, self.standings = start, dict(standings)
         self.settled = False
         self.stream: Stream | None = None
@@ -61,7 +67,9 @@ class Pass:
             with replication.cursor() as asking:
                 start = same_history(asking, Position.parse(self.reached), current_position(asking))
             until, snapshots = self._end(stack, list(anew))
-            for piece in self._pieces(replication, Assembler(relations.resolve, binary=binary), start, until):
+            for piece in self._pieces(
+                replication, Assembler(relations.resolve, self._key, binary=binary), start, until
+            ):
                 batch = self._batch(piece, self._undeclared() | _unread(plan, relations))
                 if piece.finished:
                     batch = self._complete(batch, relations, snapshots, anew)
@@ -85,7 +93,7 @@ class Pass:
         session = stack.enter_context(closing(self._sessions.another()))
         with closing(self._sessions.replication()) as replication, replication.cursor() as cursor:
             point, exported = create_slot(cursor, f"{self._source.slot}_anew", temporary=True)
-            return point, open_snapshot(session, exported, self._source.name, anew)
+            return point, open_snapshot(session, exported, self._source, anew, self._key)
 
     def _pieces(
         self, replication: LogicalReplicationConnection, assembler: Assembler, start: Position, until: int
@@ -144,7 +152,8 @@ class Pass:
             self.standings[name] = Standing(known.table if known else Table(name, (), ()), reason)
         followed = [standing.table for standing in self.standings.values() if standing.left_out is None]
         self.settled = not set(last.left_out) & set(relations.lost) and all(
-            (now := describe(cursor, table.name)) is not None and now.table == table
+            (now := describe(cursor, table.name, self._source.pii_of(table.name))) is not None
+            and now.table == table
             for table in followed
             if table.name in self._source.tables
         )

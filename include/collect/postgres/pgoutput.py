@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from itertools import count
 
 from include.collect.postgres.describe import landed_as_sent
+from include.collect.pseudonyms import changes_of
 from include.core.batch import NULL_FRAME, Table, TableChanges
 from include.core.errors import FatalError, RetriableError
+from include.core.pseudonyms import PseudonymKey
 
 _INT16 = struct.Struct("!h").unpack_from
 _INT32 = struct.Struct("!i").unpack_from
@@ -150,12 +152,18 @@ class Assembler:
     """Collects the changes of one batch after the other.
 
     `resolve` turns a Relation message into the table to land, or None if nothing is to be read of it. Where a
-    table changes its shape, its further changes are collected apart, after the ones before. With `binary`
-    the stream sends values in their types' binary forms.
+    table changes its shape, its further changes are collected apart, after the ones before. `key` is needed for
+    tables with personal columns. With `binary` the stream sends values in their types' binary forms.
     """
 
-    def __init__(self, resolve: Callable[[Relation], Table | None], *, binary: bool = False) -> None:
-        self._resolve = resolve
+    def __init__(
+        self,
+        resolve: Callable[[Relation], Table | None],
+        key: PseudonymKey | None = None,
+        *,
+        binary: bool = False,
+    ) -> None:
+        self._resolve, self._key = resolve, key
         self.binary = binary
         self._tables: dict[bytes, Table | None] = {}
         self.handlers = {
@@ -203,7 +211,7 @@ class Assembler:
             if (table := self._tables[oid]) is None:
                 return None
             names = [column.name for column in table.columns]
-            changes = TableChanges(table, self._sequence, binary=self.binary)
+            changes = changes_of(table, table.pii, self._sequence, self._key, binary=self.binary)
             rows = self._rows[oid] = Rows(changes, [names.index(name) for name in table.key])
             self._collected.append(rows)
         self.count += 1

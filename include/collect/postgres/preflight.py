@@ -8,6 +8,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from include.collect.postgres.describe import SourceTable, describe
+from include.collect.postgres.pseudonyms import pii_faults
 from include.collect.postgres.publication import Publication, create_statement, find_publication
 from include.core.errors import FatalError
 from include.specs import PostgresSource
@@ -44,7 +45,7 @@ def preflight(connection: Connection, source: PostgresSource, *, apart: bool = F
     Raises one FatalError that lists every fault. With `apart`, faults of tables keep only those from being read.
     """
     with connection.cursor() as cursor:
-        found = {name: describe(cursor, name) for name in source.tables}
+        found = {name: describe(cursor, name, source.pii_of(name)) for name in source.tables}
         tables = tuple(table for table in found.values() if table is not None)
         publication = find_publication(cursor, source.publication)
         published = publication.tables if publication else {}
@@ -62,7 +63,11 @@ def preflight(connection: Connection, source: PostgresSource, *, apart: bool = F
             *(
                 replace(fault, tables=(table.table.name,))
                 for table in tables
-                for fault in (*_table_faults(cursor, table), *_partition_faults(cursor, table, tables))
+                for fault in (
+                    *_table_faults(cursor, table),
+                    *_partition_faults(cursor, table, tables),
+                    *(Fault(*found) for found in pii_faults(table.table, source.pii_of(table.table.name))),
+                )
             ),
             *_publication_faults(cursor, source, publication, tables, unpublished),
         ]

@@ -5,13 +5,16 @@ from contextlib import closing
 from typing import Self
 
 from include.collect.postgres.errors import errors_of
+from include.collect.postgres.lag import Lag, measure
 from include.collect.postgres.passes import Pass, publish
 from include.collect.postgres.preflight import Plan, preflight
 from include.collect.postgres.sessions import Sessions
 from include.collect.postgres.slot import Position, create_slot, current_position, drop_slot, lost, same_history
 from include.collect.postgres.snapshot import open_snapshot
+from include.collect.pseudonyms import require_key
 from include.core.batch import Batch, Standing
 from include.core.errors import RetriableError
+from include.core.pseudonyms import PseudonymKey
 from include.specs import PostgresSource
 
 # A table that changed its shape in the middle needs another pass; who changes tables all day has to stop.
@@ -23,11 +26,12 @@ class PostgresReader:
 
     `url` is postgresql://user:password@host:port/database. From `check` on the reader holds a lock in the
     source's database, so that of two runs at once the second is refused. Read the stored position after
-    `check`: before it, another run may still be moving it.
+    `check`: before it, another run may still be moving it. `key` is that of the source's key domain, if any.
     """
 
-    def __init__(self, source: PostgresSource, url: str) -> None:
-        self.source = source
+    def __init__(self, source: PostgresSource, url: str, key: PseudonymKey | None = None) -> None:
+        require_key(source, key)
+        self.source, self._key = source, key
         self._sessions = Sessions(source, url)
         self._pass: Pass | None = None
 
@@ -52,6 +56,11 @@ class PostgresReader:
         with errors_of(self.source.name):
             return preflight(self._sessions.main(), self.source, apart=True)
 
+    def lag(self) -> Lag | None:
+        """How far the slot lies behind as the run begins; None if there is none yet."""
+        with errors_of(self.source.name), self._sessions.main().cursor() as cursor:
+            return measure(cursor, self.source.slot)
+
     def batches(
         self, start: str | None, standings: Mapping[str, Standing] | None = None, *, anew: bool = False
     ) -> Iterator[Batch]:
@@ -73,7 +82,7 @@ class PostgresReader:
                 start = batch.end
                 standings |= {snapshot.table.name: Standing(snapshot.table) for snapshot in batch.snapshots}
             for _ in range(PASSES):
-                self._pass = Pass(self._sessions, self.source, start, standings)
+                self._pass = Pass(self._sessions, self.source, start, standings, self._key)
                 yield from self._pass.batches()
                 if self._pass.settled:
                     return
@@ -114,7 +123,7 @@ class PostgresReader:
             names = [table.table.name for table in plan.tables]
             batch = Batch(
                 self.source.name, start, str(now.at(point)), left_out=plan.faulty, apart=True,
-                snapshots=open_snapshot(session, exported, self.source.name, names),
+                snapshots=open_snapshot(session, exported, self.source, names, self._key),
                 notes=(f"all tables are taken anew: {reason}",) if reason else (),
             )  # fmt: skip
             yield batch

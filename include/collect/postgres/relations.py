@@ -50,7 +50,7 @@ class Relations:
 
     def _look_again(self, known: Course) -> Course:
         """The table may have changed since the pass began."""
-        table = describe(self._cursor, known.now.table.name)
+        table = describe(self._cursor, known.now.table.name, known.now.pii)
         if table is None or table.oid != known.now.oid:
             return known
         again = course(Standing(known.now.table), table, published=True)

@@ -82,8 +82,8 @@ def same_history(replication: Cursor, stored: Position, now: Position) -> Positi
     parted = now.lsn
     if stored.timeline != now.timeline:
         replication.execute(f"TIMELINE_HISTORY {now.timeline}")
-        _file, content = replication.fetchone() or ("", b"")
-        lines = [line.split() for line in bytes(content).decode().splitlines() if line.strip()]
+        _file, content = replication.fetchone() or ("", "")
+        lines = [line.split() for line in content.splitlines() if line.strip()]
         ends = {int(line[0]): lsn_number(line[1]) for line in lines if line[0].isdigit()}
         parted = ends.get(stored.timeline, -1)
     if stored.lsn > parted:

@@ -1,6 +1,6 @@
 """A consistent snapshot of a source's tables, as of the moment its slot began."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import IO
 
@@ -10,12 +10,15 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.collect.postgres.describe import SourceTable, describe, stored_as_seen
 from include.collect.postgres.errors import errors_of
+from include.collect.postgres.pseudonyms import copy_of
 from include.core.batch import TableSnapshot
 from include.core.errors import RetriableError
+from include.core.pseudonyms import CanonicalForm, PseudonymKey
+from include.specs import PostgresSource
 
 
 def open_snapshot(
-    connection: Connection, exported: str, source: str, tables: Sequence[str]
+    connection: Connection, exported: str, source: PostgresSource, tables: Sequence[str], key: PseudonymKey | None
 ) -> tuple[TableSnapshot, ...]:
     """Enter the exported snapshot on `connection`, which must be new, and describe the source's tables in it.
 
@@ -28,15 +31,16 @@ def open_snapshot(
         # With row-level security in the way, an error is better than a part of the rows.
         cursor.execute("SET LOCAL row_security = off")
         cursor.execute("SET LOCAL lock_timeout = '60s'")
-        held = [_hold(cursor, name) for name in tables]
-    return tuple(TableSnapshot(table.table, partial(_copy, connection, source, table)) for table in held)
+        held = [_hold(cursor, name, source.pii_of(name)) for name in tables]
+    copies = ((table, partial(_copy, connection, source.name, table)) for table in held)
+    return tuple(TableSnapshot(table.table, copy_of(table.table, copy, key)) for table, copy in copies)
 
 
-def _hold(cursor: Cursor, name: str) -> SourceTable:
+def _hold(cursor: Cursor, name: str, pii: Mapping[str, CanonicalForm]) -> SourceTable:
     gone = RetriableError(
         f"Table {name!r} was rewritten, truncated or dropped while its snapshot began.", fix="run again."
     )
-    if (table := describe(cursor, name)) is None:
+    if (table := describe(cursor, name, pii)) is None:
         raise gone
     try:
         cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(table.whole))

@@ -24,8 +24,8 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 class Line:
     """A source database, its declaration and the warehouse it lands in."""
 
-    def __init__(self, source_url, warehouse_url, *tables, **options):
-        self.url, self.warehouse = source_url, warehouse_url
+    def __init__(self, source_url, warehouse_url, *tables, key=None, **options):
+        self.url, self.warehouse, self.key = source_url, warehouse_url, key
         name = "s" + source_url.rsplit("_", 1)[1]
         self.source = PostgresSource(name=name, connection="x", tables=tables, **options)
 
@@ -46,12 +46,12 @@ class Line:
         connection.close()
         return rows
 
-    def collect(self, *, anew=False, **changes):
+    def collect(self, *, anew=False, gauge=None, **changes):
         source = self.source.model_copy(update=changes)
-        return collect_postgres(source, self.url, self.warehouse, at=AT, anew=anew)
+        return collect_postgres(source, self.url, self.warehouse, at=AT, key=self.key, anew=anew, gauge=gauge)
 
     def reader(self):
-        return PostgresReader(self.source, self.url)
+        return PostgresReader(self.source, self.url, self.key)
 
     def land(self, batch):
         with transaction(self.warehouse) as connection:
@@ -92,7 +92,7 @@ class Line:
         """The same of the table at the source."""
         connection = connect(self.url)
         with connection, connection.cursor() as cursor:
-            found = describe(cursor, table)
+            found = describe(cursor, table, {})
             names = [column.name for column in found.table.columns]
             columns = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(columns, found.whole))
@@ -125,6 +125,16 @@ class Line:
 
     def current(self, table, columns="*"):
         return sorted(self.landed(table, columns, "_seq_to IS NULL"), key=repr)
+
+    def let_the_slot_go(self):
+        """Let a server with a small max_slot_wal_keep_size remove log that the slot still needs."""
+        for _segment in range(3):
+            self.execute("SELECT pg_logical_emit_message(true, 'filling', 'x')")
+            self.query("SELECT pg_switch_wal()")
+        connection = connect(self.url)
+        connection.autocommit = True
+        connection.cursor().execute("CHECKPOINT")
+        connection.close()
 
     def slot(self, column="confirmed_flush_lsn::text"):
         rows = self.query(f"SELECT {column} FROM pg_replication_slots WHERE slot_name = '{self.source.slot}'")

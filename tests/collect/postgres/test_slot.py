@@ -1,13 +1,10 @@
 """Where the stored position and the slot do not fit, reading fails loudly and never starts in between."""
 
-from contextlib import closing
-
 import pytest
 
 from include.collect.postgres.slot import Position, lsn_number
 from include.core.errors import FatalError
 from include.local.postgres import EmbeddedPostgres
-from include.warehouse.connection import connect
 
 
 @pytest.fixture
@@ -85,7 +82,7 @@ def test_a_slot_that_the_server_gave_up_is_announced_and_a_snapshot_continues_th
             "INSERT INTO items VALUES (4, 'new')",
             "DELETE FROM bag WHERE ctid = (SELECT min(ctid) FROM bag)",
         )
-        give_the_slot_up(shop)
+        shop.let_the_slot_go()
         shop.collect()
         shop.assert_equal()
         assert shop.notes() == {
@@ -104,16 +101,6 @@ def test_a_slot_that_the_server_gave_up_is_announced_and_a_snapshot_continues_th
         shop.assert_equal()
     finally:
         server.destroy()
-
-
-def give_the_slot_up(shop):
-    """Let the server remove log that the slot still needs."""
-    for number in range(3):
-        shop.execute(f"CREATE TABLE filling{number} (id int)")
-        shop.query("SELECT pg_switch_wal()")
-    with closing(connect(shop.url)) as connection:
-        connection.autocommit = True
-        connection.cursor().execute("CHECKPOINT")
 
 
 def test_a_position_reads_back_as_it_was_written():
