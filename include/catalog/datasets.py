@@ -23,6 +23,8 @@ DATASETS: tuple[Dataset, ...] = (
         gate=GatePolicy(max_rejected=0.05),
         balance=Balance(method="smotenc", ratio=0.5, neighbours=5, impute="median"),
         seed=7,
+        subjects={"shop": "customer_id"},
+        on_erasure="rebuild",
     ),
     Dataset(
         name="digit_photos",

@@ -1,6 +1,6 @@
 """What this installation collects: one entry a source, one DAG an entry."""
 
-from include.specs import Pii, PostgresSource, SiteSource, Source
+from include.specs import Pii, PostgresSource, SiteSource, Source, Subject, Via
 
 SOURCES: tuple[Source, ...] = (
     PostgresSource(
@@ -11,6 +11,15 @@ SOURCES: tuple[Source, ...] = (
         # Not payments.card_holder: the gate judges how readable it is, which no pseudonym could show.
         pii={"customers": ("name", Pii(column="email", canonical="casefold"))},
         key_domain="people",
+        subject=Subject(
+            table="customers",
+            held={
+                "customers": "id",
+                "orders": "customer_id",
+                "payments": "customer_id",
+                "chargebacks": Via(column="payment_id", table="payments", key="id"),
+            },
+        ),
     ),
     SiteSource(
         name="shop_site",

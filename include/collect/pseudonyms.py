@@ -78,8 +78,8 @@ class Fields:
 class PseudonymisedChanges(TableChanges):
     """Changes of a table with personal columns: their values are replaced before they are spooled."""
 
-    def __init__(self, fields: Fields, sequence: Iterator[int]) -> None:
-        super().__init__(fields.table, sequence)
+    def __init__(self, fields: Fields, sequence: Iterator[int], *, binary: bool = False) -> None:
+        super().__init__(fields.table, sequence, binary=binary)
         self._fields, self._all = fields, range(len(fields.table.columns))
 
     def put(
@@ -88,10 +88,10 @@ class PseudonymisedChanges(TableChanges):
         super().put(op, self._fields.replace(frames, self._all), unchanged, number)
 
     def put_tuples(self, tuples: bytes, count: int, last: int) -> None:
-        """Refused: nobody would see the values."""
+        """Refused: in tuples that are made already nothing would be replaced."""
         raise FatalError(
-            f"Changes of table {self.table.name!r}, which has personal columns, came without their fields.",
-            fix="report it: they must be put one by one.",
+            f"Table {self.table.name!r} has personal columns: its changes are put one by one.",
+            fix="report this: the reader must not put tuples of such a table.",
         )
 
     def put_move(self, old_key: Sequence[bytes], frames: Sequence[bytes], unchanged: str | None) -> None:
@@ -107,10 +107,10 @@ def changes_of(
     *,
     binary: bool = False,
 ) -> TableChanges:
-    """Where the changes of a table are collected. Those with personal columns are always text."""
-    if pii:
-        return PseudonymisedChanges(Fields(table, pii, key), sequence)
-    return TableChanges(table, sequence, binary=binary)
+    """Where the changes of a table are collected. A personal column is sent as text, in binary as well."""
+    if not pii:
+        return TableChanges(table, sequence, binary=binary)
+    return PseudonymisedChanges(Fields(table, pii, key), sequence, binary=binary)
 
 
 def hide_rejected(

@@ -95,3 +95,27 @@ class VersionRef(Ref):
     rows: int
     new: bool
     current: bool
+
+
+class Erasure(Ref):
+    """What an erasure removed: rows by place (of `staging.…` tables, of `reports` pages), and versions by dataset.
+
+    It names nobody: the subject's key is not part of it.
+    """
+
+    request: str
+    source: str
+    removed: dict[str, int]
+    retired: dict[str, list[int]]
+
+
+class Proof(Ref):
+    """Whether an erasure was about a key, and in which places how many rows of that subject are held now."""
+
+    request: str
+    about_this_key: bool
+    held: dict[str, int]
+
+    @property
+    def holds(self) -> bool:
+        return self.about_this_key and not self.held

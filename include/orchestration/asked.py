@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StrictBool, TypeAdapter, ValidationError
 
+from include.core.erasure import ErasureRequest, requested
 from include.core.errors import FatalError
 from include.specs import Dataset, PostgresSource, Source
 
@@ -40,6 +41,15 @@ def dataset_as_asked(dataset: Dataset, params: Mapping[str, Any]) -> Dataset:
 def batch_as_asked(params: Mapping[str, Any]) -> int | None:
     """The batch to read the sources as of; None is the newest. Raises FatalError unless it can be one."""
     return _checked(BATCH, "as_of_batch", params)
+
+
+def erasure_as_asked(id: str, params: Mapping[str, Any]) -> ErasureRequest:
+    """The request of an erasure's form, under this id. Raises FatalError, which does not tell the key.
+
+    The fields have `secret` in their names: so Airflow masks them where it logs what its API was sent.
+    """
+    key, confirmation, receipt = (str(params[f"secret_{field}"]) for field in ("key", "confirmation", "receipt"))
+    return requested(id, key=key, confirmation=confirmation, receipt=receipt)
 
 
 def _checked(kind: TypeAdapter[Any], field: str, params: Mapping[str, Any]) -> Any:

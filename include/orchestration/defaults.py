@@ -46,6 +46,31 @@ def decommission_dag(source: PostgresSource) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def erase_dag(source: PostgresSource) -> dict[str, Any]:
+    """Arguments of @dag for erasing a subject of a source: it runs by hand alone, with the key typed in twice."""
+    return {
+        "dag_id": f"erase_{source.name}",
+        "schedule": None,
+        "params": {
+            "secret_key": Param(
+                "", type="string", title="Key",
+                description="Whom to erase, by the key that the source knows the subject by.",
+            ),
+            "secret_confirmation": Param(
+                "", type="string", title="Confirmation", description="There is no way back. Type the key again.",
+            ),
+            "secret_receipt": Param(
+                "", type="string", title="Receipt",
+                description="32 characters or more that nobody can guess, such as `openssl rand -hex 32` prints. "
+                "Keep it: with it and the key the erasure can be checked later, without it nobody can.",
+            ),
+        },
+        "tags": ["sluice", "erase", source.kind],
+        "doc_md": _erase_doc(source),
+        **_common(),
+    }  # fmt: skip
+
+
 def curate_dag(dataset: Dataset) -> dict[str, Any]:
     """Arguments of @dag for a dataset, but for its schedule."""
     return {
@@ -119,6 +144,18 @@ def _decommission_doc(source: PostgresSource) -> str:
         f"Afterwards `collect_{source.name}` refuses to go on: take the source out of "
         "`include/catalog/sources.py`. If it is to be read again after all, trigger it with *New snapshot*: the "
         "history goes on from there."
+    )
+
+
+def _erase_doc(source: PostgresSource) -> str:
+    tables = ", ".join(f"`{table}`" for table in source.subject.held) if source.subject else "none"
+    return (
+        f"### Erase a subject of `{source.name}`\n\nDelete it at the source first, and run"
+        f" `collect_{source.name}`. Then this removes it from the history of {tables}, from quarantine and"
+        " staging, and retires every version that holds it; a dataset that asks for it is curated anew before.\n\n"
+        "The last task checks the proof, which is in `sluice.erasures` and can be checked again by hand.\n\n"
+        "**Airflow keeps what is typed into this form with the run: delete the run when it has succeeded.**"
+        " docs/operate.md says what else to think of."
     )
 
 

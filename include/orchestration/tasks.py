@@ -7,10 +7,17 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include import catalog
+from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
 from include.core.refs import Augmented, BatchRef, Candidate, Gated
 from include.orchestration import places
-from include.orchestration.asked import batch_as_asked, dataset_as_asked, snapshot_as_asked, source_as_asked
+from include.orchestration.asked import (
+    batch_as_asked,
+    dataset_as_asked,
+    erasure_as_asked,
+    snapshot_as_asked,
+    source_as_asked,
+)
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
 from include.orchestration.metrics import gauge_of
@@ -53,13 +60,52 @@ def decommission(name: str) -> list[str]:
     """Drop what a Postgres source keeps for us at its server, if the form confirms it by the source's name."""
     from include.pipeline.decommission import decommission
 
-    source = catalog.source(name)
-    if not isinstance(source, PostgresSource):
-        raise FatalError(
-            f"Source {name!r} is no Postgres database: it keeps nothing for us that could be dropped."
-        )
+    source = _database(name)
     url, confirmation = places.database_url(source.connection), str(_params()["confirmation"])
     return decommission(source, url, confirmation=confirmation)
+
+
+@task
+@told_to_airflow
+def survey(name: str) -> list[str]:
+    """Refuse what cannot be erased; else name the DAGs that must publish without the subject first."""
+    from include.pipeline.erase import survey
+
+    source, request = _erasure(name)
+    found = survey(places.warehouse_url(), source, request, catalog.DATASETS)
+    return [f"curate_{dataset}" for dataset in found]
+
+
+def rebuild(dags: Any) -> Any:
+    """Run each of these DAGs to its end, in its own turn: two curations of a dataset never meet."""
+    from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+
+    return TriggerDagRunOperator.partial(
+        task_id="rebuild", wait_for_completion=True, poke_interval=5, fail_when_dag_is_paused=True
+    ).expand(trigger_dag_id=dags)
+
+
+@task(trigger_rule="none_failed")
+@told_to_airflow
+def erase(name: str) -> Json:
+    """Remove the subject of the form from the warehouse, and retire the versions that hold it."""
+    from include.pipeline.erase import erase
+
+    (source, request), reports = _erasure(name), places.reports()
+    found = erase(
+        places.warehouse_url(), source, request, datasets=catalog.DATASETS, reports=reports, at=_at()
+    )  # fmt: skip
+    return _json(found)
+
+
+@task
+@told_to_airflow
+def verify(name: str) -> Json:
+    """Check the proof: the erasure was about this key, and nothing holds the subject now."""
+    from include.pipeline.prove import prove
+
+    source, request = _erasure(name)
+    return _json(prove(places.warehouse_url(), source, request, catalog.DATASETS))
 
 
 @task
@@ -174,6 +220,19 @@ def _announce(source: str, newest: BatchRef | None) -> None:
     if newest is None or told == [newest.batch]:
         raise AirflowSkipException(f"nothing new in {source}")
     context["outlet_events"][asset].extra = _json(newest)
+
+
+def _database(name: str) -> PostgresSource:
+    source = catalog.source(name)
+    if not isinstance(source, PostgresSource):
+        raise FatalError(f"Source {name!r} is no Postgres database: there is nothing to drop or to erase of it.")
+    return source
+
+
+def _erasure(name: str) -> tuple[PostgresSource, ErasureRequest]:
+    """The source, and the request of the run's form; its id is the run's, so that a retry is the same request."""
+    run = get_current_context()["dag_run"].run_id
+    return _database(name), erasure_as_asked(f"{name}/{run}", _params())
 
 
 def _seeded(name: str) -> Dataset:

@@ -99,7 +99,8 @@ def publish(
     the view shows newer batches than the table was built of, it stays there: the version is not `current`. The
     retry of a run that had published returns what it had published. Raises FatalError for a table that was not
     audited, and for changed columns while others have built views on the dataset's; RetriableError if
-    readers hold the dataset's view for longer than `patience` seconds.
+    readers hold the dataset's view for longer than `patience` seconds. The rows of a retired version are
+    refused too: FatalError.
     """
     run = augmented.gated.candidate.run
     try:
@@ -116,6 +117,11 @@ def publish(
             f"The columns of {dataset.name} have changed, and other views are built on its view:"
             f" {error.diag.message_detail}.",
             fix="drop those views, publish, and make them again; or build them on one version's own table.",
+        ) from error
+    except psycopg2.errors.ObjectNotInPrerequisiteState as error:
+        raise FatalError(
+            f"{error.diag.message_primary}",
+            fix="the subject is back where it was erased from: erase it there, collect, and trigger a new run.",
         ) from error
     except psycopg2.errors.LockNotAvailable as error:
         raise RetriableError(
@@ -153,7 +159,7 @@ def _published_by(connection: Connection, dataset: str, run: str, table: str) ->
     if not gone:
         return None
     for version in versions.list_versions(connection, dataset):
-        if version.manifest.get("run") == run:
+        if version.manifest.get("run") == run and version.retired_at is None:
             return VersionRef(
                 dataset=dataset,
                 version=version.version,

@@ -1,6 +1,19 @@
 """Frozen, validated declarations: what to collect and what to curate, with every default in one place."""
 
 from include.specs.dataset import Augment, Balance, Dataset, GatePolicy, Split
-from include.specs.source import Pii, PostgresSource, SiteSource, Source
+from include.specs.personal import Pii, Subject, Via
+from include.specs.source import PostgresSource, SiteSource, Source
 
-__all__ = ["Augment", "Balance", "Dataset", "GatePolicy", "Pii", "PostgresSource", "SiteSource", "Source", "Split"]
+__all__ = [
+    "Augment",
+    "Balance",
+    "Dataset",
+    "GatePolicy",
+    "Pii",
+    "PostgresSource",
+    "SiteSource",
+    "Source",
+    "Split",
+    "Subject",
+    "Via",
+]

@@ -64,6 +64,10 @@ class Dataset(Spec):
     Every column of the SQL has one role. `key` identifies a row, `group` keeps related rows in one
     split (the key, if left out), `time` is when the row was true. An `image` column holds a path
     inside the object storage. `seed` draws the rows that balance and augment make, and never a split.
+
+    `subjects` says for each source that declares a subject which column holds that subject's key, or None where
+    no row speaks of one. Versions that hold an erased subject are retired; with `on_erasure="rebuild"` only
+    after a version without it has been published.
     """
 
     name: Name
@@ -82,6 +86,8 @@ class Dataset(Spec):
     balance: Balance | None = None
     augment: Augment | None = None
     seed: int = 0
+    subjects: dict[Name, str | None] = Field(default_factory=dict)
+    on_erasure: Literal["retire", "rebuild"] = "retire"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -108,4 +114,12 @@ class Dataset(Spec):
             raise ValueError("declare balance (tables) or augment (images), not both")
         if self.augment and not self.image:
             raise ValueError("augment needs an image column")
+        return self
+
+    @model_validator(mode="after")
+    def _subjects_fit(self) -> Self:
+        if unread := sorted(set(self.subjects) - set(self.sources)):
+            raise ValueError(f"subjects of sources that the dataset does not read: {', '.join(unread)}")
+        if undeclared := sorted({c for c in self.subjects.values() if c is not None} - set(self.columns)):
+            raise ValueError(f"columns that hold a subject's key must be declared: {', '.join(undeclared)}")
         return self

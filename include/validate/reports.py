@@ -54,6 +54,13 @@ def write_report(folder: Path, report: Report) -> Path:
     return Path(partial.name).replace(path)
 
 
+def remove_report(folder: Path, path: str) -> None:
+    """Remove a validation's page, if it is there; its judgement stays in the warehouse."""
+    page, root = (folder / path).resolve(), folder.resolve()
+    if page.is_relative_to(root) and page.suffix == ".html":
+        page.unlink(missing_ok=True)
+
+
 def render_report(report: Report) -> str:
     """The page as HTML."""
     from jinja2 import Environment, StrictUndefined

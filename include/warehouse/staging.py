@@ -4,6 +4,7 @@ import hashlib
 import re
 
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
 from include.warehouse.connection import transaction
 
@@ -34,12 +35,22 @@ def sweep(warehouse_url: str, dataset: str) -> list[str]:
     A dataset has one active run at a time, so whatever an earlier, killed run of it left behind goes too.
     """
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'staging' AND starts_with(tablename, %s)"
-            " ORDER BY tablename",
-            (f"{dataset}__",),
-        )
-        names = [name for (name,) in cursor.fetchall()]
-        for name in names:
-            cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(name)))
+        return drop_tables(cursor, dataset)
+
+
+def tables_of(cursor: Cursor, dataset: str) -> list[str]:
+    """What is in staging of this dataset, by name."""
+    cursor.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'staging' AND starts_with(tablename, %s)"
+        " ORDER BY tablename",
+        (f"{dataset}__",),
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def drop_tables(cursor: Cursor, dataset: str) -> list[str]:
+    """Drop the dataset's tables in the caller's transaction, and return their names."""
+    names = tables_of(cursor, dataset)
+    for name in names:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(name)))
     return names

@@ -27,7 +27,10 @@ PROVENANCE = {
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published version; `current` is the one that the view `datasets.<dataset>` shows."""
+    """A published version; `current` is the one that the view `datasets.<dataset>` shows.
+
+    Of one that an erasure retired (`retired_at`, by `retired_by`) there is no table any more.
+    """
 
     dataset: str
     version: int
@@ -35,6 +38,8 @@ class Version:
     published_at: datetime
     current: bool
     manifest: dict[str, Any]
+    retired_at: datetime | None = None
+    retired_by: str | None = None
 
     @property
     def table(self) -> str:
@@ -112,11 +117,13 @@ def publish(  # noqa: PLR0917  (the arguments of sluice.publish(), in its order)
 
 
 def list_versions(connection: Connection, dataset: str | None = None) -> list[Version]:
-    """All versions, or one dataset's, by name and newest first."""
+    """All versions, or one dataset's, by name and newest first; also those that are retired."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT v.dataset, v.version, v.fingerprint, v.published_at, c.version IS NOT NULL, v.manifest"
-            " FROM sluice.versions v LEFT JOIN sluice.current_versions c USING (dataset, version)"
+            "SELECT v.dataset, v.version, v.fingerprint, v.published_at, c.version IS NOT NULL, v.manifest,"
+            " r.retired_at, r.request FROM sluice.versions v"
+            " LEFT JOIN sluice.current_versions c USING (dataset, version)"
+            " LEFT JOIN sluice.retirements r USING (dataset, version)"
             " WHERE %(dataset)s::text IS NULL OR v.dataset = %(dataset)s ORDER BY v.dataset, v.version DESC",
             {"dataset": dataset},
         )
@@ -124,7 +131,7 @@ def list_versions(connection: Connection, dataset: str | None = None) -> list[Ve
 
 
 def current(connection: Connection, dataset: str) -> Version | None:
-    """The version that the dataset's view shows, or None before the first."""
+    """The version that the dataset's view shows; None before the first, and where none is left."""
     return next((version for version in list_versions(connection, dataset) if version.current), None)
 
 

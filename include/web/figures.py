@@ -58,6 +58,8 @@ class Shown:
     sources: list[dict[str, Any]]
     facts: list[tuple[str, str]]
     manifest_text: str
+    retired_at: datetime | None
+    retired_by: str | None
 
     @property
     def rows(self) -> int:
@@ -142,6 +144,8 @@ def shown(version: Version, judged: Judged) -> Shown:
         sources=list(manifest.get("sources", ())),
         facts=_facts(manifest),
         manifest_text=json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True),
+        retired_at=version.retired_at,
+        retired_by=version.retired_by,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from include.catalog import DATASETS, SOURCES
 from include.orchestration.places import SUITES
 from include.pipeline.build import SQL_FOLDER
-from include.specs import SiteSource
+from include.specs import PostgresSource, SiteSource
 from include.validate.suite import load_suite
 from include.warehouse.repeatable import refuse_unrepeatable
 
@@ -24,6 +24,12 @@ def test_names_are_unique():
 @datasets
 def test_a_dataset_reads_sources_of_the_catalog(dataset):
     assert set(dataset.sources) <= {source.name for source in SOURCES}
+
+
+@datasets
+def test_a_dataset_says_where_it_holds_the_subjects_of_its_sources(dataset):
+    declared = {s.name for s in SOURCES if isinstance(s, PostgresSource) and s.subject}
+    assert set(dataset.subjects) == declared & set(dataset.sources)
 
 
 @datasets

@@ -34,6 +34,7 @@ def dags(airflow_home):
 def test_every_source_and_every_dataset_has_its_dag(dags):
     expected = {f"collect_{s.name}" for s in SOURCES} | {f"curate_{d.name}" for d in DATASETS}
     expected |= {f"decommission_{s.name}" for s in SOURCES if isinstance(s, PostgresSource)}
+    expected |= {f"erase_{s.name}" for s in SOURCES if isinstance(s, PostgresSource) and s.subject}
     assert set(dags) == expected
 
 
@@ -42,6 +43,27 @@ def test_a_decommission_runs_by_hand_alone_and_asks_for_a_confirmation(dags):
     assert not dag.timetable.can_be_scheduled and not dag.timetable.asset_condition
     assert dict(dag.params) == {"confirmation": ""}
     assert [task.task_id for task in dag.tasks] == ["decommission"]
+
+
+def test_an_erasure_runs_by_hand_alone_rebuilds_what_asks_for_it_and_ends_with_its_proof(dags):
+    dag = dags["erase_shop"]
+    assert not dag.timetable.can_be_scheduled and not dag.timetable.asset_condition
+    assert dict(dag.params) == {"secret_key": "", "secret_confirmation": "", "secret_receipt": ""}
+    line = ["survey", "rebuild", "erase", "verify"]
+    assert [task.task_id for task in dag.topological_sort()] == line
+    for before, after in pairwise(line):
+        assert dag.get_task(before).downstream_task_ids == {after}
+    rebuild, erase = dag.get_task("rebuild"), dag.get_task("erase")
+    assert rebuild.is_mapped and rebuild.partial_kwargs["wait_for_completion"]
+    # Without a dataset to rebuild that task is skipped; where one fails nothing is erased.
+    assert erase.trigger_rule == "none_failed"
+
+
+def test_what_is_typed_into_an_erasure_s_form_is_masked_where_airflow_logs_its_requests(dags):
+    from airflow._shared.secrets_masker import redact
+
+    typed = dict.fromkeys(dags["erase_shop"].params, "42")
+    assert redact(typed, "conf") == dict.fromkeys(typed, "***")
 
 
 def test_a_form_has_the_fields_that_its_tasks_take_and_no_others(dags):

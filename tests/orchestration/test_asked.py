@@ -2,8 +2,15 @@
 
 import pytest
 
+from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
-from include.orchestration.asked import batch_as_asked, dataset_as_asked, snapshot_as_asked, source_as_asked
+from include.orchestration.asked import (
+    batch_as_asked,
+    dataset_as_asked,
+    erasure_as_asked,
+    snapshot_as_asked,
+    source_as_asked,
+)
 from include.specs import Dataset, PostgresSource, SiteSource
 
 SHOP = PostgresSource(name="shop", connection="shop", tables=("payments",), schedule="@daily")
@@ -44,3 +51,11 @@ def test_a_seed_or_a_batch_that_is_no_number_is_refused(value):
         dataset_as_asked(FRAUD, {"seed": value})
     with pytest.raises(FatalError, match="asked for as_of_batch = "):
         batch_as_asked({"as_of_batch": value})
+
+
+def test_an_erasure_is_asked_for_by_a_key_typed_twice_and_a_receipt():
+    typed = {"secret_key": "42", "secret_confirmation": "42", "secret_receipt": "7c0ffee7" * 4}
+    assert erasure_as_asked("shop/run", typed | HOSTILE) == ErasureRequest("shop/run", "42", "7c0ffee7" * 4)
+    with pytest.raises(FatalError, match="confirmation must be the subject's key") as caught:
+        erasure_as_asked("shop/run", typed | {"secret_key": "4711"})
+    assert "4711" not in str(caught.value)

@@ -1,5 +1,8 @@
 """What the tasks make of a run's form and of what was landed, in a task's context but without a server."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import pytest
 
 from include.catalog import dataset
@@ -84,3 +87,52 @@ def test_a_collection_checks_its_form_before_it_connects_anywhere(context, monke
     context["params"] = {"batch_changes": 0, "connection": "warehouse", "tables": ["pg_catalog.pg_authid"]}
     with pytest.raises(AirflowFailException, match="batch_changes = 0"):
         tasks.collect.function("shop")
+
+
+HISTORY = """
+CREATE TABLE landing.shop_customers (id bigint, _seq_from bigint, _seq_to bigint, _batch bigint);
+INSERT INTO landing.shop_customers VALUES (42, 1, 2, 1), (7, 1, NULL, 1);
+INSERT INTO sluice.batches (source, position_to, seq_from, seq_to, changes, rejected, landed_at)
+    VALUES ('shop', 'a', 1, 2, '{}', 0, '2026-01-01Z');
+INSERT INTO sluice.landing_tables (source, table_name, batch, landing_table, columns, key)
+    VALUES ('shop', 'customers', 1, 'shop_customers', '[{"name": "id"}]', '{id}');
+CREATE TABLE staging.made (customer_id bigint, _id text, _origin text, _parents text[]);
+INSERT INTO staging.made VALUES (42, '1', 'real', '{}');
+SELECT sluice.publish('payment_fraud', 'made', 'f', '{}', '2026-01-01Z');
+"""
+
+
+def test_an_erasure_s_tasks_take_the_form_and_hand_on_no_key(context, monkeypatch, warehouse_url, tmp_path, capfd):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration import tasks
+    from include.warehouse.connection import transaction
+
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("SLUICE_REPORTS", str(tmp_path))
+    with transaction(warehouse_url) as connection:
+        connection.cursor().execute(HISTORY)
+    receipt = "7c0ffee7" * 4
+    context["dag_run"] = SimpleNamespace(run_id="manual__1", start_date=datetime(2026, 5, 1, tzinfo=UTC))
+    context["params"] = {"secret_key": "42", "secret_confirmation": "42", "secret_receipt": receipt}
+    assert tasks.survey.function("shop") == ["curate_payment_fraud"]
+    with pytest.raises(AirflowFailException, match="run curate_payment_fraud, then erase again"):
+        tasks.erase.function("shop")
+    with transaction(warehouse_url) as connection:
+        connection.cursor().execute(
+            "CREATE TABLE staging.made AS SELECT customer_id, _id, _origin, _parents FROM datasets.payment_fraud"
+            " WHERE false; SELECT sluice.publish('payment_fraud', 'made', 'g', '{}', '2026-01-02Z')"
+        )
+    assert tasks.erase.function("shop") == {
+        "request": "shop/manual__1",
+        "source": "shop",
+        "removed": {
+            "datasets.payment_fraud_v1": 1, "landing.shop_customers": 1, "reports": 0, "staging.payment_fraud": 0,
+        },
+        "retired": {"payment_fraud": [1]},
+    }  # fmt: skip
+    assert tasks.verify.function("shop") == {"request": "shop/manual__1", "about_this_key": True, "held": {}}
+    assert receipt not in "".join(capfd.readouterr())
+    context["params"]["secret_key"] = context["params"]["secret_confirmation"] = "7"
+    with pytest.raises(AirflowFailException, match="about another key"):
+        tasks.verify.function("shop")

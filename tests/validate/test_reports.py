@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from include.core.refs import GateDecision, Outcome
-from include.validate.reports import Report, render_report, report_path, write_report
+from include.validate.reports import Report, remove_report, render_report, report_path, write_report
 from include.warehouse.quarantine import QuarantinedRow
 from include.warehouse.validations import Validation
 
@@ -115,6 +115,17 @@ def test_the_page_lies_by_dataset_run_and_stage_and_replaces_the_one_before(tmp_
     assert "8 passed" in text(path.read_text())
     assert [p.name for p in path.parent.iterdir()] == ["gate.html"]
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_page_is_removed_and_nothing_outside_its_folder_is(tmp_path):
+    reports, secret = tmp_path / "reports", tmp_path / "secret.html"
+    page, other = reports / "fraud" / "run_1" / "gate.html", reports / "fraud" / "run_1" / "notes.txt"
+    page.parent.mkdir(parents=True)
+    for file in (page, other, secret):
+        file.write_text("a text")
+    for path in ("fraud/run_1/gate.html", "fraud/run_1/gate.html", "../secret.html", "fraud/run_1/notes.txt"):
+        remove_report(reports, path)
+    assert [file.exists() for file in (page, other, secret)] == [False, True, True]
 
 
 @pytest.mark.skipif(

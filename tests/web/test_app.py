@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from include.core.refs import GateDecision, Outcome
+from include.warehouse.connection import transaction
 
 PAGES = [
     "/datasets",
@@ -117,6 +118,19 @@ def test_a_version_shows_its_manifest_and_both_checks(browser):
     assert "&#34;method&#34;: &#34;smotenc&#34;" in text
     assert "f1" * 32 in text
     assert "train true smote 325" in text
+
+
+def test_a_retired_version_says_so_and_is_no_longer_current(browser, facts):
+    with transaction(facts.url) as connection:
+        connection.cursor().execute(
+            "SELECT sluice.retire('shop/run', 'fraud', 1, 'customer', '42', '{}', '2026-03-04 05:06Z');"
+            " INSERT INTO sluice.erasures VALUES ('shop/run', 'shop', 'customers', 'c', '{}', '2026-03-04 05:06Z')"
+        )
+    assert "fraud no version left" in text_of(browser.get("/datasets"))
+    assert "v1 retired f1f1f1f1f1" in text_of(browser.get("/datasets/fraud"))
+    text = text_of(browser.get("/datasets/fraud/1"))
+    assert "fraud v1 retired Published 2026-03-01 12:31 UTC" in text
+    assert "Retired 2026-03-04 05:06 UTC by the erasure shop/run : its rows are gone" in text
 
 
 def test_a_dataset_that_left_the_catalog_keeps_its_page(browser, facts):

@@ -109,9 +109,9 @@ def signature(table: Table) -> tuple[tuple[str, int, int], ...]:
 def landed_as_sent(table: Table) -> bool:
     """Whether what the stream sends of each column in binary is a value of the type that it is landed in.
 
-    The binary forms of portable types are the same in every version from 15 on. Personal values are text.
+    The binary forms of portable types are the same in every version from 15 on.
     """
-    return not table.pii and all(
+    return all(
         column.type != "text" or column.declared is None or column.declared[0] == TEXT for column in table.columns
     )
 

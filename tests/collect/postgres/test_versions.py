@@ -28,7 +28,9 @@ class Debian(EmbeddedPostgres):
 def server(request, tmp_path_factory):
     settings = {"fsync": "off", "max_slot_wal_keep_size": "'1MB'"}
     home = tmp_path_factory.mktemp("older")
-    server = Debian(home, settings) if request.param == 15 else EmbeddedPostgres(home, settings, request.param)
+    server = (
+        Debian(home, settings) if request.param == 15 else EmbeddedPostgres(home, settings, version=request.param)
+    )
     server.start()
     yield server, request.param
     server.destroy()
