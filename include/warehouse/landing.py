@@ -66,7 +66,9 @@ def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
             shapes.leave_out(name, reason)
         sequence = max([last + 1, *(last + changes.last + 1 for changes in batch.changes if batch.snapshots)])
         for snapshot in batch.snapshots:
-            counts[snapshot.table.name] = _land_snapshot(cursor, shapes, snapshot, sequence, number)
+            counts[snapshot.table.name] = _land_snapshot(
+                cursor, shapes, snapshot, sequence, number, every=batch.history == "every"
+            )
         last_to = max([sequence, *(last + changes.last for changes in batch.changes)])
         rejected = keep_rejected(cursor, batch, number, at)
         notes = [*batch.notes, *shapes.notes]
@@ -121,7 +123,9 @@ def _fitted(cursor: Cursor, shapes: Shapes, table: Table) -> Landed:
     return landed
 
 
-def _land_snapshot(cursor: Cursor, shapes: Shapes, snapshot: TableSnapshot, sequence: int, number: int) -> int:
+def _land_snapshot(
+    cursor: Cursor, shapes: Shapes, snapshot: TableSnapshot, sequence: int, number: int, *, every: bool
+) -> int:
     """The whole table, in one piece if it is new, else what differs from its open rows."""
     new = shapes.lacks(snapshot.table.name)
     landed = shapes.fit(snapshot.table)
@@ -130,7 +134,7 @@ def _land_snapshot(cursor: Cursor, shapes: Shapes, snapshot: TableSnapshot, sequ
         count = copy_snapshot(cursor, landed, snapshot, sequence, number)
         index(cursor, landed)
         return count
-    return retake(cursor, landed, snapshot, sequence, number)
+    return retake(cursor, landed, snapshot, sequence, number, every=every)
 
 
 def _newest(cursor: Cursor, source: str) -> tuple[str | None, int]:

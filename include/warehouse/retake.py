@@ -29,7 +29,7 @@ CLOSE = """
 WITH closed AS (
     DELETE FROM {now} AS t USING pg_temp.sluice_differing AS d WHERE t.ctid = d._old
     RETURNING {closed}, t._seq_from, {sequence}, t._batch)
-INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch) SELECT * FROM closed
+INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch) SELECT * FROM closed WHERE {every} OR _batch <> {batch}
 """
 OPEN = """
 INSERT INTO {now} ({columns}, _seq_from, _batch)
@@ -37,11 +37,14 @@ SELECT {new}, {sequence}, {batch} FROM {whole} AS w JOIN pg_temp.sluice_differin
 """
 
 
-def retake(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, sequence: int, batch: int) -> int:
+def retake(
+    cursor: Cursor, landed: Landed, snapshot: TableSnapshot, sequence: int, batch: int, *, every: bool = True
+) -> int:
     """Close open rows that the snapshot lacks, open those that it has more, exchange those that differ.
 
     All under one sequence number. Returns how many rows differed; those that are equal write nothing. Without
-    a key equal rows count: of three open ones and two in the snapshot the youngest two stay.
+    a key equal rows count: of three open ones and two in the snapshot the youngest two stay. Unless `every`
+    version counts, one that began in this batch leaves no trace.
     """
     # Numbered names, which no column of the source can have in common with ours.
     fields = [sql.Identifier(f"c{place}") for place in range(len(landed.columns))]
@@ -62,6 +65,7 @@ def retake(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, sequence: in
         ),
         "sequence": sql.Literal(sequence),
         "batch": sql.Literal(batch),
+        "every": sql.Literal(every),
     }
     definitions = _list(sql.SQL("{} {}").format(*pair) for pair in zip(fields, types, strict=True))
     cursor.execute(sql.SQL("CREATE TEMPORARY TABLE sluice_whole ({})").format(definitions))

@@ -50,6 +50,12 @@ def test_in_changes_the_new_row_the_old_key_and_the_deleted_key_are_replaced_and
     ]
 
 
+def test_changes_that_come_without_their_fields_are_refused():
+    found = changes_of(table("id", "name"), {"name": "exact"}, count(1), KEY)
+    with pytest.raises(FatalError, match="'people' has personal columns: its changes are put one by one"):
+        found.put_tuples(b"", 0, 0)
+
+
 def test_no_error_shows_the_value_that_no_pseudonym_can_be_made_of():
     fields = Fields(table("id", "mail", key=("mail",)), {"mail": "casefold"}, KEY)
     assert fields.pseudonym(1, b"anna@b.org")[4:] == KEY.pseudonym(b"anna@b.org")

@@ -1,12 +1,24 @@
 """The history `last`: of each batch a row's last version alone, and the same state as of every batch."""
 
+import struct
 from datetime import UTC, datetime
 from itertools import count
 from random import Random
 
 import pytest
 
-from include.core.batch import UNCHANGED, Batch, Column, Table, TableChanges
+from include.core.batch import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    NULL_FRAME,
+    UNCHANGED,
+    Batch,
+    Column,
+    Table,
+    TableChanges,
+    TableSnapshot,
+    frame,
+)
 from include.warehouse.connection import transaction
 from include.warehouse.landing import land
 
@@ -81,6 +93,21 @@ def test_of_a_table_without_a_key_rows_that_come_and_go_in_a_batch_are_not_kept(
     ]
     land_batches(warehouse_url, "shop", "last", batches, BAG)
     assert rows(warehouse_url, "shop_bag") == [("b", 2, 5, 1), ("d", 8, None, 2)]
+
+
+def test_a_version_that_a_snapshot_of_the_same_batch_exchanges_leaves_no_trace(warehouse_url):
+    def copy_to(target, constants):
+        target.write(COPY_HEADER + struct.pack("!h", 3) + frame(struct.pack("!i", 1)) + frame("seen") + NULL_FRAME)
+        target.write(COPY_TRAILER)
+        return 1
+
+    land_batches(warehouse_url, "shop", "last", [[("upsert", ["1", "a", None])]])
+    changes = TableChanges(ITEMS, count(1))
+    changes.upsert(["1", "told", None])
+    with transaction(warehouse_url) as connection:
+        snapshots = (TableSnapshot(ITEMS, copy_to),)
+        land(connection, Batch("shop", "1", "2", changes=(changes,), snapshots=snapshots, history="last"), AT)
+    assert rows(warehouse_url, "shop_items") == [(1, "a", None, 1, 2, 1), (1, "seen", None, 3, None, 2)]
 
 
 def random_batches(random):
