@@ -37,3 +37,10 @@ def test_the_readme_draws_every_room_of_the_house():
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_page_has_a_gap_that_was_to_be_filled(page):
     assert "<!--" not in page.read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_test_that_a_page_names_is_there(page):
+    for file, name in re.findall(r"`([\w./]+\.py)::(\w+)`", page.read_text()):
+        path = ROOT / file if file.startswith("tests/") else ROOT / "tests" / "collect" / "postgres" / file
+        assert re.search(rf"^def {name}\(", path.read_text(), re.MULTILINE), f"{file}::{name}"
