@@ -11,6 +11,7 @@ from include.local.api import Api, run_path
 from include.local.progress import Progress
 
 FINISHED = frozenset({"success", "failed"})
+OURS = frozenset({"FatalError", "GateRejected", "RetriableError"})
 PARSED_WITHIN_SECONDS = 90.0
 ASSET_RUN_WITHIN_SECONDS = 120.0
 RUN_WITHIN_SECONDS = 1_800.0
@@ -193,11 +194,15 @@ def wait_for_dags(api: Api, wanted: Iterable[str], since: datetime, check: Calla
 
 
 def reason_in(content: list[Any]) -> str:
-    """Why a task failed, from its log as the API gives it: the last exception, else the last error."""
+    """Why a task failed, from its log as the API gives it: the last exception, else the last error.
+
+    Of a chain of exceptions it is the one that was raised on purpose, since that one names the fix.
+    """
     lines: list[dict[str, Any]] = [line if isinstance(line, dict) else {"event": str(line)} for line in content]
     for line in reversed(lines):
         if details := line.get("error_detail"):
-            return f"{details[-1].get('exc_type', '')}: {details[-1].get('exc_value', '')}".strip(": ")
+            told = next((detail for detail in details if detail.get("exc_type") in OURS), details[-1])
+            return f"{told.get('exc_type', '')}: {told.get('exc_value', '')}".strip(": ")
     if said := [str(line["event"]) for line in lines if line.get("level") in {"error", "critical"}]:
         return said[-1]
     return "its log ends without an error: its process was killed, or could not start"

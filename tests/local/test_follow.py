@@ -12,13 +12,23 @@ def test_the_last_exception_of_a_log_is_the_reason():
             "event": "Task failed with exception",
             "level": "error",
             "error_detail": [
-                {"exc_type": "FatalError", "exc_value": "The cause."},
-                {"exc_type": "AirflowFailException", "exc_value": "The rule. Fix: this."},
+                {"exc_type": "TypeError", "exc_value": "outer"},
+                {"exc_type": "OSError", "exc_value": "in"},
             ],
         },
         {"event": "Process exited", "level": "info"},
     ]
-    assert reason_in(log) == "AirflowFailException: The rule. Fix: this."
+    assert reason_in(log) == "OSError: in"
+
+
+def test_of_a_chain_of_exceptions_it_is_the_one_that_names_the_fix():
+    chain = [
+        {"exc_type": "AirflowFailException", "exc_value": "The rule. Fix: this."},
+        {"exc_type": "FatalError", "exc_value": "The rule. Fix: this."},
+        {"exc_type": "InsufficientPrivilege", "exc_value": "must be owner"},
+    ]
+    log = [{"event": "Task failed with exception", "level": "error", "error_detail": chain}]
+    assert reason_in(log) == "FatalError: The rule. Fix: this."
 
 
 def test_without_an_exception_it_is_the_last_error_and_without_one_the_process_was_killed():
