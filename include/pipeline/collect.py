@@ -2,15 +2,19 @@
 
 import logging
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.core.batch import Batch
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.refs import BatchRef
 from include.specs import PostgresSource, SiteSource, Source
 from include.warehouse.connection import transaction
 from include.warehouse.landing import land, newest_news, position
 from include.warehouse.shapes import standings
+
+if TYPE_CHECKING:
+    from include.collect.postgres import Mark, PostgresReader
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +30,21 @@ def collect_postgres(
     """
     from include.collect.postgres import PostgresReader
 
-    landed = []
     with PostgresReader(source, source_url) as reader:
         reader.check()
-        with transaction(warehouse_url) as connection:
-            start, known = position(connection, source.name), standings(connection, source.name)
-        for batch in reader.batches(start, known, anew=anew):
-            landed.append(_land(warehouse_url, batch, at))
-            reader.acknowledge(batch.end)
+        return land_new(reader, warehouse_url, at=at, anew=anew)
+
+
+def land_new(
+    reader: "PostgresReader", warehouse_url: str, *, at: datetime, anew: bool = False, until: "Mark | None" = None
+) -> list[BatchRef]:
+    """Land what a checked reader has to say since the stored position; returns the landed batches."""
+    source, landed = reader.source.name, []
+    with transaction(warehouse_url) as connection:
+        start, known = position(connection, source), standings(connection, source)
+    for batch in reader.batches(start, known, anew=anew, until=until):
+        landed.append(_land(warehouse_url, batch, at))
+        reader.acknowledge(batch.end)
     return landed
 
 
@@ -76,6 +87,7 @@ def _stored_position(warehouse_url: str, source: str) -> str | None:
         return position(connection, source)
 
 
+@failpoint("landing.commit")
 def _land(warehouse_url: str, batch: Batch, at: datetime) -> BatchRef:
     with transaction(warehouse_url) as connection:
         landed = land(connection, batch, at)

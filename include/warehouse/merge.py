@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import Step
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.warehouse.tables import Landed
 
 Parts = dict[str, sql.Composable]
@@ -49,6 +50,7 @@ class Merge:
             "batch": sql.Literal(batch),
         }
 
+    @failpoint("landing.merge")
     def apply(self, step: Step, *, skip_unchanged: bool) -> int:
         """Merge one step; returns the number of changes written."""
         if step.kind == "truncation":
@@ -85,6 +87,7 @@ class Merge:
             ended=ended,
         )
 
+    @failpoint("landing.copy")
     def _copy(self, step: Step) -> None:
         names = [_field("c", place) for place in range(len(self.table.columns))]
         if step.kind == "moves":

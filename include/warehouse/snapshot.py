@@ -10,11 +10,13 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import TableSnapshot
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.warehouse.tables import Landed
 
 PIPE_BUFFER = 1024 * 1024
 
 
+@failpoint("landing.fill")
 def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:
     """Fill a new landing table with open rows; returns the number of rows."""
     command = sql.SQL("COPY {} ({}, _seq_from, _seq_to, _batch) FROM STDIN (FORMAT binary)").format(

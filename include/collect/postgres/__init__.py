@@ -1,7 +1,8 @@
 """The Postgres change reader: a consistent snapshot, then logical replication from the stored position."""
 
 from include.collect.postgres.decommission import decommission
+from include.collect.postgres.mark import Mark
 from include.collect.postgres.preflight import preflight
 from include.collect.postgres.reader import PostgresReader
 
-__all__ = ["PostgresReader", "decommission", "preflight"]
+__all__ = ["Mark", "PostgresReader", "decommission", "preflight"]

@@ -9,15 +9,16 @@ from psycopg2.extras import LogicalReplicationConnection
 
 from include.collect.postgres.continuity import course
 from include.collect.postgres.describe import describe
+from include.collect.postgres.mark import Mark, mark
 from include.collect.postgres.pgoutput import Assembler
 from include.collect.postgres.preflight import Plan, preflight
 from include.collect.postgres.publication import create_statement
 from include.collect.postgres.relations import Relations
 from include.collect.postgres.sessions import Sessions
-from include.collect.postgres.slot import Position, create_slot, current_position, same_history
-from include.collect.postgres.snapshot import open_snapshot
+from include.collect.postgres.slot import Position, current_position, same_history
 from include.collect.postgres.stream import Piece, Stream
 from include.core.batch import Batch, Standing, Table, TableSnapshot
+from include.core.failpoints import failpoint
 from include.specs import PostgresSource
 
 AGAIN = "It is taken anew by the next batch that holds a snapshot of it."
@@ -28,14 +29,20 @@ ADVANCE_BYTES = 16 * 1024 * 1024
 class Pass:
     """Reads what follows the position `start`; `standings` tell how each table was landed last.
 
-    Once `batches` is exhausted, `reached` and `standings` are those after it, and `settled` tells whether
-    every table that can be read is landed as it is at the source.
+    It ends at the mark `until`, without one where the server's log ends when it begins. Once `batches` is
+    exhausted, `reached` and `standings` are those after it, and `settled` tells whether every table that can be
+    read is landed as it is at the source.
     """
 
     def __init__(
-        self, sessions: Sessions, source: PostgresSource, start: str, standings: Mapping[str, Standing]
+        self,
+        sessions: Sessions,
+        source: PostgresSource,
+        start: str,
+        standings: Mapping[str, Standing],
+        until: Mark | None = None,
     ) -> None:
-        self._sessions, self._source = sessions, source
+        self._sessions, self._source, self._until = sessions, source, until
         self.reached, self.standings = start, dict(standings)
         self.settled = False
         self.stream: Stream | None = None
@@ -68,15 +75,13 @@ class Pass:
 
     def _end(self, stack: ExitStack, anew: Sequence[str]) -> tuple[int, tuple[TableSnapshot, ...]]:
         """Where the pass ends: where the server's log does, or where the snapshot of the tables taken anew is."""
-        if not anew:
-            with self._sessions.main().cursor() as cursor:
-                cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
-                (end,) = cursor.fetchone() or (0,)
-            return int(end), ()
-        session = stack.enter_context(closing(self._sessions.another()))
-        with closing(self._sessions.replication()) as replication, replication.cursor() as cursor:
-            point, exported = create_slot(cursor, f"{self._source.slot}_anew", temporary=True)
-            return point, open_snapshot(session, exported, self._source.name, anew)
+        if anew or self._until:
+            end = self._until or stack.enter_context(mark(self._sessions, anew))
+            return end.position.lsn, end.of(anew)
+        with self._sessions.main().cursor() as cursor:
+            cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
+            (flushed,) = cursor.fetchone() or (0,)
+        return int(flushed), ()
 
     def _pieces(
         self, replication: LogicalReplicationConnection, relations: Relations, start: Position, until: int
@@ -124,6 +129,7 @@ class Pass:
         advanced = piece.end.lsn - Position.parse(self.reached).lsn
         return bool(batch.snapshots or batch.shapes or unknown or advanced >= ADVANCE_BYTES)
 
+    @failpoint("pass.settle")
     def _settle(self, cursor: Cursor, relations: Relations, last: Batch) -> None:
         for table in (*relations.shapes(), *(snapshot.table for snapshot in last.snapshots)):
             self.standings[table.name] = Standing(table)
@@ -138,6 +144,7 @@ class Pass:
         )
 
 
+@failpoint("publication.put")
 def publish(sessions: Sessions, source: PostgresSource, plan: Plan) -> None:
     """Put the tables into the publication. Afterwards is too late: what changed meanwhile would be missing."""
     if plan.unpublished:

@@ -10,6 +10,7 @@ from itertools import count
 
 from include.core.batch import NULL_FRAME, Table, TableChanges
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 
 _INT16 = struct.Struct("!h").unpack_from
 _INT32 = struct.Struct("!i").unpack_from
@@ -113,6 +114,7 @@ class Assembler:
         self.count = 0
         self._begin_batch()
 
+    @failpoint("stream.batch")
     def take(self) -> tuple[TableChanges, ...]:
         """The batch's changes, in the order in which tables first changed; the next batch begins."""
         changes = tuple(self._collected)
@@ -126,6 +128,7 @@ class Assembler:
         # What each table's next change goes to.
         self._changes: dict[int, TableChanges] = {}
 
+    @failpoint("stream.relation")
     def _relation(self, payload: bytes) -> None:
         message = relation(payload)
         table = self._resolve(message)
@@ -149,6 +152,7 @@ class Assembler:
         if (changes := self._of(_OID(payload, 1)[0])) is not None:
             changes.put(b"u", fields(payload, 6)[0])
 
+    @failpoint("stream.update")
     def _update(self, payload: bytes) -> None:
         (oid,) = _OID(payload, 1)
         if (changes := self._of(oid)) is None:
@@ -175,6 +179,7 @@ class Assembler:
         if (changes := self._of(_OID(payload, 1)[0])) is not None:
             changes.put(b"d", fields(payload, 6)[0])
 
+    @failpoint("stream.truncate")
     def _truncate(self, payload: bytes) -> None:
         relations, _options = _TRUNCATE(payload, 1)
         for (oid,) in struct.iter_unpack("!I", payload[6 : 6 + 4 * relations]):

@@ -9,6 +9,7 @@ from psycopg2.extras import ReplicationCursor
 from include.collect.postgres.pgoutput import Assembler, begin, commit
 from include.collect.postgres.slot import Position
 from include.core.batch import TableChanges
+from include.core.failpoints import failpoint
 from include.specs import PostgresSource
 
 BEGIN, COMMIT, RELATION = b"BCR"
@@ -34,6 +35,7 @@ class Stream:
     def __init__(self, cursor: ReplicationCursor, source: PostgresSource, assembler: Assembler) -> None:
         self._cursor, self._source, self._assembler = cursor, source, assembler
 
+    @failpoint("stream.start")
     def start(self, position: Position) -> None:
         """Ask for everything that was committed from `position` on."""
         # Landing a batch may take longer than the server's patience, which is not needed: it sees a closed socket.
