@@ -16,6 +16,7 @@ RETAKEN = [
     ("ALTER TABLE items ALTER name TYPE varchar(9)", "its rows were rewritten when it changed: column 'name'"),
     ("ALTER TABLE items ALTER id TYPE bigint", "its rows were rewritten when it changed: column 'id' changed its"),
     ("ALTER TABLE items ALTER price TYPE text USING price || '!'", "rewritten when it changed: column 'price'"),
+    ("ALTER TABLE items ALTER name TYPE text USING upper(name)", "into columns that look the same"),
     ("ALTER TABLE items ADD token uuid DEFAULT gen_random_uuid()", "rewritten when it changed: column 'token'"),
     ("ALTER TABLE items DROP price, ADD price numeric(8,2) DEFAULT 7", "a column was dropped and an equal one"),
     ("ALTER TABLE items DROP CONSTRAINT items_pkey, ADD PRIMARY KEY (name)", "its key is (name) now"),
