@@ -34,6 +34,11 @@ def course(standing: Standing | None, now: SourceTable, *, published: bool) -> C
     return Course(now, before, _unspoken(before, now))
 
 
+def goes_on(standing: Standing, now: SourceTable) -> bool:
+    """Whether the table still looks as it was landed; files that were only exchanged (TRUNCATE) do not matter."""
+    return course(standing, now, published=True).anew is None and not differences(standing.table, now.table)
+
+
 def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | None:
     """Why changes that are still to be read cannot be told."""
     before = standing.table

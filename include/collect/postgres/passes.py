@@ -7,7 +7,7 @@ from dataclasses import replace
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import LogicalReplicationConnection
 
-from include.collect.postgres.continuity import course
+from include.collect.postgres.continuity import course, goes_on
 from include.collect.postgres.describe import describe
 from include.collect.postgres.mark import Mark, mark
 from include.collect.postgres.pgoutput import Assembler
@@ -136,11 +136,11 @@ class Pass:
         for name, reason in last.left_out.items():
             known = self.standings.get(name)
             self.standings[name] = Standing(known.table if known else Table(name, (), ()), reason)
-        followed = [standing.table for standing in self.standings.values() if standing.left_out is None]
+        followed = [self.standings[name] for name in self._source.tables if name in self.standings]
         self.settled = not set(last.left_out) & set(relations.lost) and all(
-            (now := describe(cursor, table.name)) is not None and now.table == table
-            for table in followed
-            if table.name in self._source.tables
+            (now := describe(cursor, standing.table.name)) is not None and goes_on(standing, now)
+            for standing in followed
+            if standing.left_out is None
         )
 
 

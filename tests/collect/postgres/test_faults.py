@@ -143,6 +143,7 @@ def reached(new_line, broken_runs):
     line = new_line("census")
     code, counts = broken_runs.collect(line, None)
     assert code == 0
+    line.wait_until(lambda: not line.slot("active"))
     decommission(line.source, line.url)
     return counts
 
@@ -191,4 +192,5 @@ def test_broken_at_any_step_in_any_way_the_next_run_ends_right(new_line, broken_
     assert code == {"reject": 1, "fail": 1, "hang": -9, "kill": -9}[action]
     line.execute(*(statement.format(s=line.source.name) for statement in AFTER))
     assert_right(line)
+    line.wait_until(lambda: not line.slot("active"))
     decommission(line.source, line.url)

@@ -148,3 +148,16 @@ def test_a_table_that_is_declared_no_more_is_read_no_more_and_keeps_its_history(
     shop.collect()
     shop.assert_equal()
     assert shop.left_out() == {}
+
+
+def test_a_table_that_is_truncated_again_and_again_while_it_is_read_ends_a_run_all_the_same(shop):
+    shop.execute("UPDATE items SET price = 10")
+    passes = 0
+    with shop.reader() as reader:
+        for batch in reader.batches(shop.position(), shop.standings()):
+            shop.land(batch)
+            passes += 1
+            shop.execute("TRUNCATE items", f"INSERT INTO items VALUES ({passes}, 'again')")
+    assert passes == 1
+    shop.collect()
+    shop.assert_equal()
