@@ -50,8 +50,8 @@ class Column:
 class Table:
     """A table as it is landed. An empty `key` means that the whole row is its identity (duplicates count).
 
-    `storage` names the files in which a Postgres source keeps the rows: where it changes, rows may have been
-    rewritten, removed or added without a word in the source's log.
+    `storage` names the files in which a Postgres source keeps the rows, and the state of its catalog: where it
+    changes, rows may have been rewritten, removed or added without a word in the source's log.
     """
 
     name: str

@@ -26,6 +26,39 @@ class BatchRef(Ref):
     notes: tuple[str, ...] = ()
 
 
+class TableReconciliation(Ref):
+    """A table's rows at its source and in its landing, compared value by value through checksums.
+
+    `missing` rows are only at the source, `extra` ones only landed, `different` ones have the same key and another
+    value. A table that is left out of the batches is not compared: `left_out` says why.
+    """
+
+    table: str
+    source_rows: int = 0
+    landed_rows: int = 0
+    missing: int = 0
+    extra: int = 0
+    different: int = 0
+    left_out: str | None = None
+
+    @property
+    def equal(self) -> bool:
+        return self.left_out is None and not (self.missing or self.extra or self.different)
+
+
+class Reconciliation(Ref):
+    """What the comparison of a source with its landing found: at the LSN of `position`, as of `batch`."""
+
+    source: str
+    batch: int
+    position: str
+    tables: tuple[TableReconciliation, ...]
+
+    @property
+    def equal(self) -> bool:
+        return all(table.equal for table in self.tables)
+
+
 class Candidate(Ref):
     """A dataset's rows in `staging`, built as of the pinned batches."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.core.batch import Batch
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.pseudonyms import PseudonymKey
 from include.core.refs import BatchRef
 from include.specs import PostgresSource, SiteSource, Source
@@ -17,7 +18,7 @@ from include.warehouse.pseudonyms import Declared, declared, record, refuse_chan
 from include.warehouse.shapes import standings
 
 if TYPE_CHECKING:
-    from include.collect.postgres import Lag
+    from include.collect.postgres import Lag, Mark, Plan, PostgresReader
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +44,31 @@ def collect_postgres(
     """
     from include.collect.postgres import PostgresReader
 
-    landed, pseudonyms = [], declared(source, key)
     with PostgresReader(source, source_url, key) as reader:
-        present = {found.table.name: [c.name for c in found.table.columns] for found in reader.check().tables}
+        plan = reader.check()
         _tell_lag(source, reader.lag(), gauge)
-        with transaction(warehouse_url) as connection:
-            rekeyed = refuse_changes(connection, source.name, pseudonyms, present, anew=True)
-            start, known = position(connection, source.name), standings(connection, source.name)
-        known |= {name: replace(known[name], left_out=reason) for name, reason in rekeyed.items()}
-        for batch in reader.batches(start, known, anew=anew):
-            landed.append(_land(warehouse_url, batch, at, pseudonyms))
-            reader.acknowledge(batch.end)
+        return land_new(reader, plan, warehouse_url, at=at, anew=anew)
+
+
+def land_new(
+    reader: "PostgresReader",
+    plan: "Plan",
+    warehouse_url: str,
+    *,
+    at: datetime,
+    anew: bool = False,
+    until: "Mark | None" = None,
+) -> list[BatchRef]:
+    """Land what a reader has to say since the stored position; `plan` is what its check found."""
+    source, landed, pseudonyms = reader.source, [], declared(reader.source, reader.key)
+    present = {found.table.name: [c.name for c in found.table.columns] for found in plan.tables}
+    with transaction(warehouse_url) as connection:
+        rekeyed = refuse_changes(connection, source.name, pseudonyms, present, anew=True)
+        start, known = position(connection, source.name), standings(connection, source.name)
+    known |= {name: replace(known[name], left_out=reason) for name, reason in rekeyed.items()}
+    for batch in reader.batches(start, known, anew=anew, until=until):
+        landed.append(_land(warehouse_url, batch, at, pseudonyms))
+        reader.acknowledge(batch.end)
     return landed
 
 
@@ -118,6 +133,7 @@ def news(warehouse_url: str, source: str) -> BatchRef | None:
         return newest_news(connection, source)
 
 
+@failpoint("landing.commit")
 def _land(warehouse_url: str, batch: Batch, at: datetime, pseudonyms: Declared) -> BatchRef:
     with transaction(warehouse_url) as connection:
         landed = land(connection, batch, at)

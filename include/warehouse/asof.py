@@ -63,7 +63,7 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
                 f"{path.name} reads source {name!r}, which the dataset does not declare.",
                 fix=f"add {name!r} to the dataset's sources in catalog/datasets.py.",
             )
-        return _as_of(connection, name, table, batches[name])
+        return as_of(connection, name, table, batches[name])
 
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     try:
@@ -76,7 +76,8 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
     return Query(text.strip().rstrip(";"), hashlib.sha256(template.encode()).hexdigest(), dict(batches))
 
 
-def _as_of(connection: Connection, source: str, table: str, batch: int) -> str:
+def as_of(connection: Connection, source: str, table: str, batch: int) -> str:
+    """A subselect of the table's own columns as of the batch; FatalError if that state is not landed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT seq_to FROM sluice.batches WHERE source = %s AND batch = %s", (source, batch))
         row = cursor.fetchone()

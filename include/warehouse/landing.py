@@ -8,6 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import Batch, Table, TableSnapshot
 from include.core.errors import FatalError, RetriableError
+from include.core.failpoints import failpoint
 from include.core.refs import BatchRef
 from include.warehouse.merge import Merge
 from include.warehouse.rejects import keep_rejected
@@ -41,6 +42,7 @@ def newest_news(connection: Connection, source: str) -> BatchRef | None:
     )
 
 
+@failpoint("landing.land")
 def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
     """Write the batch and its position in the caller's transaction, which must be committed after.
 

@@ -6,6 +6,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import Step
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.warehouse.statements import GAP, RAW, Statements, field, listed
 from include.warehouse.tables import Landed
 
@@ -17,6 +18,7 @@ class Load(Statements):
         super().__init__(cursor, landed)
         self.offset = sql.Literal(offset)
 
+    @failpoint("landing.copy")
     def copy(self, step: Step) -> None:
         """The step in {raw}, as it came: in the columns' own types, or as text."""
         kinds = {place: self.types[place] if step.binary else sql.SQL("text") for place in self.places}

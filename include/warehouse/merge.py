@@ -8,6 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import Step
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.warehouse.load import Load, first_line
 from include.warehouse.statements import GAP, STEP, Statements, field, listed
 from include.warehouse.tables import Landed
@@ -46,6 +47,7 @@ class Merge(Statements):
             "begins": sql.SQL("s._seq" if history == "every" else "s._first"),
         }
 
+    @failpoint("landing.merge")
     def apply(self, step: Step, *, skip_unchanged: bool) -> int:
         """Merge one step; returns the number of changes applied."""
         if step.kind == "truncation":

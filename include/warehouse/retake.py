@@ -6,6 +6,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import TableSnapshot
+from include.core.failpoints import failpoint
 from include.warehouse.snapshot import pour
 from include.warehouse.tables import Landed
 
@@ -37,6 +38,7 @@ SELECT {new}, {sequence}, {batch} FROM {whole} AS w JOIN pg_temp.sluice_differin
 """
 
 
+@failpoint("landing.retake")
 def retake(
     cursor: Cursor, landed: Landed, snapshot: TableSnapshot, sequence: int, batch: int, *, every: bool = True
 ) -> int:

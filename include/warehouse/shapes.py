@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import Column, Standing, Table
+from include.core.failpoints import failpoint
 from include.core.shape import differences, former, widens
 from include.warehouse.tables import Landed, create, index, landing_table, refuse_bad_columns
 
@@ -87,6 +88,7 @@ class Shapes:
             self.notes.append(f"table {name!r} is read again")
             self._changed[name] = None
 
+    @failpoint("landing.record")
     def record(self, batch: int) -> None:
         """Write down the shapes that are others from this batch on."""
         for name in self._changed:
@@ -105,6 +107,7 @@ class Shapes:
                 ),
             )  # fmt: skip
 
+    @failpoint("landing.adapt")
     def _adapt(self, before: Landed, table: Table) -> Landed:
         refuse_bad_columns(table)
         was = former(before.table, table)

@@ -10,12 +10,14 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import TableSnapshot
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.warehouse.tables import Landed
 
 PIPE_BUFFER = 1024 * 1024
 INDEX_MEMORY = "256MB"
 
 
+@failpoint("landing.fill")
 def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, sequence: int, batch: int) -> int:
     """Fill a new landing table with open rows, all of one number; returns the number of rows.
 

@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import Table
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 
 OWN_COLUMNS = ("_seq_from", "_seq_to", "_batch")
 # The partitions of the open and of the closed rows: the current state costs what a plain table costs.
@@ -63,6 +64,7 @@ def landing_table(source: str, table: str) -> str:
     return f"{name.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}_{digest}"
 
 
+@failpoint("landing.create")
 def create(cursor: Cursor, landed: Landed) -> None:
     """Make the landing table without its key's index. Raises FatalError for columns that cannot be landed."""
     refuse_bad_columns(landed.table)
@@ -92,6 +94,7 @@ def create(cursor: Cursor, landed: Landed) -> None:
     cursor.execute(sql.SQL("CREATE INDEX ON {} USING brin (_seq_to)").format(landed.past))
 
 
+@failpoint("landing.index")
 def index(cursor: Cursor, landed: Landed) -> None:
     """One open row a key, and a quick way to it; in the place of the index of a former key.
 

@@ -2,7 +2,8 @@
 
 from include.collect.postgres.decommission import decommission
 from include.collect.postgres.lag import Lag, warning
-from include.collect.postgres.preflight import preflight
+from include.collect.postgres.mark import Mark
+from include.collect.postgres.preflight import Plan, preflight
 from include.collect.postgres.reader import PostgresReader
 
-__all__ = ["Lag", "PostgresReader", "decommission", "preflight", "warning"]
+__all__ = ["Lag", "Mark", "Plan", "PostgresReader", "decommission", "preflight", "warning"]

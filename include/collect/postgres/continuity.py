@@ -34,6 +34,11 @@ def course(standing: Standing | None, now: SourceTable, *, published: bool) -> C
     return Course(now, before, _unspoken(before, now))
 
 
+def goes_on(standing: Standing, now: SourceTable) -> bool:
+    """Whether the table still looks as it was landed; files that were only exchanged (TRUNCATE) do not matter."""
+    return course(standing, now, published=True).anew is None and not differences(standing.table, now.table)
+
+
 def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | None:
     """Why changes that are still to be read cannot be told."""
     before = standing.table
@@ -41,7 +46,7 @@ def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | 
     reasons = {
         f"it had been left out: {(standing.left_out or '').partition('. ')[0]}": standing.left_out is not None,
         "the publication did not hold it": not published,
-        "it was dropped and created again": _oid(before) != _oid(now.table),
+        "it was dropped and created again": _storage(before)[0] != _storage(now.table)[0],
         "a column was dropped and an equal one added under its name": (
             same_to_the_eye and bool(differences(before, now.table))
         ),
@@ -51,14 +56,21 @@ def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | 
 
 def _unspoken(before: Table, now: SourceTable) -> str | None:
     """Why changes alone do not tell the table's state."""
-    changed, moved = differences(before, now.table), before.storage != now.table.storage
+    changed = differences(before, now.table)
+    _, files, entries = _storage(before)
+    _, files_now, entries_now = _storage(now.table)
+    moved = files != files_now
     reasons = {
         f"its key is ({', '.join(now.table.key)}) now": before.key != now.table.key,
         "partitions came, went, or were rewritten or emptied": moved and now.kind == "p",
         f"its rows were rewritten when it changed: {'; '.join(changed)}": moved and bool(changed),
+        "its rows were rewritten, into columns that look the same": moved and entries != entries_now,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-def _oid(table: Table) -> str:
-    return (table.storage or "").partition(":")[0]
+def _storage(table: Table) -> tuple[str, str, str]:
+    """The table's oid, its files and its columns' entries in the catalog, as `describe` put them together."""
+    oid, _, rest = (table.storage or "").partition(":")
+    files, _, entries = rest.partition(":")
+    return oid, files, entries

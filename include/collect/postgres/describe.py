@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -34,11 +35,12 @@ ORDER BY n.nspname <> 'public'
 """
 
 # Generated columns are left out: the stream does not carry them. A value that rows have without being stored in
-# them (ADD COLUMN … DEFAULT) is an array of one element.
+# them (ADD COLUMN … DEFAULT) is an array of one element. xmin: every ALTER of a column writes its entry anew,
+# also one that gives it the type it had (ALTER … TYPE text USING lower(name)).
 COLUMNS = """
 SELECT a.attname, a.attnum, a.atttypid::bigint, a.atttypmod, format_type(a.atttypid, a.atttypmod),
        t.typnamespace = 'pg_catalog'::regnamespace AND coalesce(e.typname, t.typname) = ANY (%(portable)s),
-       (a.attmissingval::text::text[])[1]
+       (a.attmissingval::text::text[])[1], a.xmin::text
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
@@ -54,6 +56,15 @@ FROM pg_class c
 WHERE CASE WHEN %(parts)s THEN c.oid IN (SELECT relid FROM pg_partition_tree(%(oid)s) WHERE isleaf)
       ELSE c.oid = %(oid)s END
 ORDER BY c.oid
+"""
+
+# Who belongs to a root, and since which transaction: what was written to a partition that was detached for a while
+# and attached again is not in the log as the root's.
+ATTACHED = """
+SELECT i.inhrelid::bigint, i.xmin::text
+FROM pg_partition_tree(%(oid)s) AS t JOIN pg_inherits i ON i.inhrelid = t.relid
+WHERE t.level > 0
+ORDER BY i.inhrelid
 """
 
 # A deferrable key may be violated between two changes, so it identifies nothing.
@@ -127,20 +138,25 @@ def describe(cursor: Cursor, declared: str, pii: Mapping[str, CanonicalForm]) ->
         return None
     oid, schema, name, kind, persistence, identity = found
     cursor.execute(COLUMNS, {"oid": oid, "portable": PORTABLE})
-    rows = [(*row[:5], row[5] and row[0] not in pii, row[6]) for row in cursor.fetchall()]
+    rows = [(*row[:5], row[5] and row[0] not in pii, *row[6:]) for row in cursor.fetchall()]
     key: tuple[str, ...] = ()
     if identity != "n":
         cursor.execute(KEY, {"oid": oid, "identity": identity})
         key = tuple(attribute for (attribute,) in cursor.fetchall())
     cursor.execute(FILES, {"oid": oid, "parts": kind == "p"})
     files = cursor.fetchall()
+    attached = []
+    if kind == "p":
+        cursor.execute(ATTACHED, {"oid": oid})
+        attached = cursor.fetchall()
     columns = tuple(
         Column(column, spelled if portable else "text", number, (type_oid, modifier), missing, pii.get(column))
-        for column, number, type_oid, modifier, spelled, portable, missing in rows
+        for column, number, type_oid, modifier, spelled, portable, missing, _ in rows
     )
+    storage = _storage(oid, [file[:2] for file in files], attached, [row[7] for row in rows])
     return SourceTable(
         oid, schema, name, kind, persistence, identity,
-        table=Table(declared, columns, key, _storage(oid, [file[:2] for file in files])),
+        table=Table(declared, columns, key, storage),
         portable=tuple(row[5] for row in rows),
         pii=pii,
         leaves=tuple((leaf, leaf_kind) for _, _, leaf, leaf_kind in files) if kind == "p" else (),
@@ -156,8 +172,11 @@ def stored_as_seen(cursor: Cursor, table: SourceTable) -> bool:
     return cursor.fetchone() != (False,)
 
 
-def _storage(oid: int, files: list[tuple[int, int]]) -> str:
-    """The table's oid and what tells its files from others: the file's number, or a hash of several."""
-    if [owner for owner, _ in files] == [oid]:
-        return f"{oid}:{files[0][1]}"
-    return f"{oid}:{sha256(repr(files).encode()).hexdigest()[:16]}"
+def _storage(oid: int, files: list[tuple[int, int]], attached: list[tuple[int, str]], entries: list[str]) -> str:
+    """The table's oid, what tells its files from others (a number, or a hash of several), its columns' entries."""
+    alone = [owner for owner, _ in files] == [oid]
+    return f"{oid}:{files[0][1] if alone else _hash([files, attached])}:{_hash(entries)}"
+
+
+def _hash(parts: list[Any]) -> str:
+    return sha256(repr(parts).encode()).hexdigest()[:16]

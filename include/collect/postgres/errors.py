@@ -8,6 +8,9 @@ import psycopg2
 from include.collect.postgres.slot import ANEW
 from include.core.errors import FatalError, RetriableError
 
+# What a command says that met a table which was dropped or altered just then; the last one, of the catalog itself.
+CHANGED = (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn, psycopg2.errors.InternalError_)
+
 
 @contextmanager
 def errors_of(source: str) -> Iterator[None]:
@@ -19,7 +22,7 @@ def errors_of(source: str) -> Iterator[None]:
             f"Source {source!r} is in use: {_first_line(error)}.",
             fix="wait until the other session has ended.",
         ) from error
-    except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
+    except CHANGED as error:
         raise RetriableError(
             f"A table of source {source!r} changed while it was being read: {_first_line(error)}.",
             fix="run again.",

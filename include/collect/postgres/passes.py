@@ -7,17 +7,18 @@ from dataclasses import replace
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import LogicalReplicationConnection
 
-from include.collect.postgres.continuity import course
+from include.collect.postgres.continuity import course, goes_on
 from include.collect.postgres.describe import describe, landed_as_sent
+from include.collect.postgres.mark import Mark, mark
 from include.collect.postgres.pgoutput import Assembler
 from include.collect.postgres.preflight import Plan, preflight
 from include.collect.postgres.publication import create_statement
 from include.collect.postgres.relations import Relations
 from include.collect.postgres.sessions import Sessions
-from include.collect.postgres.slot import Position, create_slot, current_position, same_history
-from include.collect.postgres.snapshot import open_snapshot
+from include.collect.postgres.slot import Position, current_position, same_history
 from include.collect.postgres.stream import Piece, Stream
 from include.core.batch import Batch, Standing, Table, TableSnapshot
+from include.core.failpoints import failpoint
 from include.core.pseudonyms import PseudonymKey
 from include.specs import PostgresSource
 
@@ -29,8 +30,9 @@ ADVANCE_BYTES = 16 * 1024 * 1024
 class Pass:
     """Reads what follows the position `start`; `standings` tell how each table was landed last.
 
-    Once `batches` is exhausted, `reached` and `standings` are those after it, and `settled` tells whether
-    every table that can be read is landed as it is at the source.
+    It ends at the mark `until`, without one where the server's log ends when it begins. Once `batches` is
+    exhausted, `reached` and `standings` are those after it, and `settled` tells whether every table that can be
+    read is landed as it is at the source.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class Pass:
         source: PostgresSource,
         start: str,
         standings: Mapping[str, Standing],
+        *,
         key: PseudonymKey | None,
+        until: Mark | None = None,
     ) -> None:
-        self._sessions, self._source, self._key = sessions, source, key
+        self._sessions, self._source, self._key, self._until = sessions, source, key, until
         self.reached, self.standings = start, dict(standings)
         self.settled = False
         self.stream: Stream | None = None
@@ -85,15 +89,13 @@ class Pass:
 
     def _end(self, stack: ExitStack, anew: Sequence[str]) -> tuple[int, tuple[TableSnapshot, ...]]:
         """Where the pass ends: where the server's log does, or where the snapshot of the tables taken anew is."""
-        if not anew:
-            with self._sessions.main().cursor() as cursor:
-                cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
-                (end,) = cursor.fetchone() or (0,)
-            return int(end), ()
-        session = stack.enter_context(closing(self._sessions.another()))
-        with closing(self._sessions.replication()) as replication, replication.cursor() as cursor:
-            point, exported = create_slot(cursor, f"{self._source.slot}_anew", temporary=True)
-            return point, open_snapshot(session, exported, self._source, anew, self._key)
+        if anew or self._until:
+            end = self._until or stack.enter_context(mark(self._sessions, anew, self._key))
+            return end.position.lsn, end.of(anew)
+        with self._sessions.main().cursor() as cursor:
+            cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
+            (flushed,) = cursor.fetchone() or (0,)
+        return int(flushed), ()
 
     def _pieces(
         self, replication: LogicalReplicationConnection, assembler: Assembler, start: Position, until: int
@@ -144,21 +146,23 @@ class Pass:
         advanced = piece.end.lsn - Position.parse(self.reached).lsn
         return bool(batch.snapshots or batch.shapes or unknown or advanced >= ADVANCE_BYTES)
 
+    @failpoint("pass.settle")
     def _settle(self, cursor: Cursor, relations: Relations, last: Batch) -> None:
         for table in (*relations.shapes(), *(snapshot.table for snapshot in last.snapshots)):
             self.standings[table.name] = Standing(table)
         for name, reason in last.left_out.items():
             known = self.standings.get(name)
             self.standings[name] = Standing(known.table if known else Table(name, (), ()), reason)
-        followed = [standing.table for standing in self.standings.values() if standing.left_out is None]
+        followed = [self.standings[name] for name in self._source.tables if name in self.standings]
         self.settled = not set(last.left_out) & set(relations.lost) and all(
-            (now := describe(cursor, table.name, self._source.pii_of(table.name))) is not None
-            and now.table == table
-            for table in followed
-            if table.name in self._source.tables
+            (now := describe(cursor, standing.table.name, self._source.pii_of(standing.table.name))) is not None
+            and goes_on(standing, now)
+            for standing in followed
+            if standing.left_out is None
         )
 
 
+@failpoint("publication.put")
 def publish(sessions: Sessions, source: PostgresSource, plan: Plan) -> None:
     """Put the tables into the publication. Afterwards is too late: what changed meanwhile would be missing."""
     if plan.unpublished:

@@ -12,6 +12,7 @@ from include.collect.postgres.describe import landed_as_sent
 from include.collect.pseudonyms import changes_of
 from include.core.batch import NULL_FRAME, Table, TableChanges
 from include.core.errors import FatalError, RetriableError
+from include.core.failpoints import failpoint
 from include.core.pseudonyms import PseudonymKey
 
 _INT16 = struct.Struct("!h").unpack_from
@@ -176,6 +177,7 @@ class Assembler:
         self.count = 0
         self._begin_batch()
 
+    @failpoint("stream.batch")
     def take(self) -> tuple[TableChanges, ...]:
         """The batch's changes, in the order in which tables first changed; the next batch begins."""
         for rows in self._collected:
@@ -191,6 +193,7 @@ class Assembler:
         # What each table's next change goes to, by the oid as messages spell it.
         self._rows: dict[bytes, Rows] = {}
 
+    @failpoint("stream.relation")
     def _relation(self, payload: bytes) -> None:
         message = relation(payload)
         table = self._resolve(message)
@@ -221,6 +224,7 @@ class Assembler:
         if (rows := self._of(payload[1:5])) is not None:
             rows.put(payload)
 
+    @failpoint("stream.update")
     def _update(self, payload: bytes) -> None:
         if (rows := self._of(payload[1:5])) is None:
             return
@@ -242,6 +246,7 @@ class Assembler:
             changes.put(b"d", old)
         changes.put(b"u", new)
 
+    @failpoint("stream.truncate")
     def _truncate(self, payload: bytes) -> None:
         relations, _options = _TRUNCATE(payload, 1)
         for place in range(relations):

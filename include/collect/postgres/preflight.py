@@ -11,6 +11,7 @@ from include.collect.postgres.describe import SourceTable, describe
 from include.collect.postgres.pseudonyms import pii_faults
 from include.collect.postgres.publication import Publication, create_statement, find_publication
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.specs import PostgresSource
 
 OLDEST = 150000
@@ -39,6 +40,7 @@ class Plan:
     faulty: Mapping[str, str]
 
 
+@failpoint("source.check")
 def preflight(connection: Connection, source: PostgresSource, *, apart: bool = False) -> Plan:
     """Look at the server, the login and every declared table; changes nothing.
 

@@ -1,11 +1,13 @@
 """Read a Postgres source from a stored position: a snapshot the first time, then its changes."""
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import Self
 
+from include.collect.postgres.describe import describe
 from include.collect.postgres.errors import errors_of
 from include.collect.postgres.lag import Lag, measure
+from include.collect.postgres.mark import Mark, mark
 from include.collect.postgres.passes import Pass, publish
 from include.collect.postgres.preflight import Plan, preflight
 from include.collect.postgres.sessions import Sessions
@@ -14,6 +16,7 @@ from include.collect.postgres.snapshot import open_snapshot
 from include.collect.pseudonyms import require_key
 from include.core.batch import Batch, Standing
 from include.core.errors import RetriableError
+from include.core.failpoints import failpoint
 from include.core.pseudonyms import PseudonymKey
 from include.specs import PostgresSource
 
@@ -31,7 +34,7 @@ class PostgresReader:
 
     def __init__(self, source: PostgresSource, url: str, key: PseudonymKey | None = None) -> None:
         require_key(source, key)
-        self.source, self._key = source, key
+        self.source, self.key = source, key
         self._sessions = Sessions(source, url)
         self._pass: Pass | None = None
 
@@ -62,7 +65,12 @@ class PostgresReader:
             return measure(cursor, self.source.slot)
 
     def batches(
-        self, start: str | None, standings: Mapping[str, Standing] | None = None, *, anew: bool = False
+        self,
+        start: str | None,
+        standings: Mapping[str, Standing] | None = None,
+        *,
+        anew: bool = False,
+        until: Mark | None = None,
     ) -> Iterator[Batch]:
         """Everything after the stored position `start` up to now, in batches that end at commits.
 
@@ -70,7 +78,8 @@ class PostgresReader:
         a slot that a killed first run left is dropped. With a position, `standings` tell how each table was
         landed last: one that cannot be read is left out, and one whose state its changes alone do not tell is
         taken anew by a snapshot. `anew`, or a slot that the server gave up, makes a new slot and takes all
-        tables anew, whatever the position was.
+        tables anew, whatever the position was. `until`, a mark set after everything before it has been landed,
+        ends the last batch exactly there.
 
         Raises FatalError if the slot does not hold what follows `start`, and all that `check` does.
         """
@@ -78,11 +87,16 @@ class PostgresReader:
             reason = "it was asked for" if anew and start else self._lost(start)
             standings = dict(standings or {})
             if start is None or reason:
+                if until is not None:
+                    raise RetriableError(
+                        f"Source {self.source.name!r} cannot be read up to a mark: {reason or 'it is new'}.",
+                        fix="run again.",
+                    )
                 batch = yield from self._all_anew(start, reason)
                 start = batch.end
                 standings |= {snapshot.table.name: Standing(snapshot.table) for snapshot in batch.snapshots}
             for _ in range(PASSES):
-                self._pass = Pass(self._sessions, self.source, start, standings, self._key)
+                self._pass = Pass(self._sessions, self.source, start, standings, key=self.key, until=until)
                 yield from self._pass.batches()
                 if self._pass.settled:
                     return
@@ -92,6 +106,32 @@ class PostgresReader:
             fix="run again.",
         )
 
+    @contextmanager
+    def mark(self) -> Iterator[Mark]:
+        """Hold the state of the source's readable tables as of where its log ends now.
+
+        Raises RetriableError if a table is not published yet or changes its shape meanwhile.
+        """
+        with ExitStack() as stack:
+            with errors_of(self.source.name):
+                plan = preflight(self._sessions.main(), self.source, apart=True)
+                names = [table.table.name for table in plan.tables]
+                found = stack.enter_context(mark(self._sessions, names, self.key))
+                with self._sessions.main().cursor() as cursor:
+                    now = {name: describe(cursor, name, self.source.pii_of(name)) for name in names}
+                changed = [
+                    snapshot.table.name
+                    for snapshot in found.snapshots
+                    if (table := now[snapshot.table.name]) is None or table.table != snapshot.table
+                ]
+            if unfit := [*changed, *(table.table.name for table in plan.unpublished)]:
+                raise RetriableError(
+                    f"Tables of source {self.source.name!r} changed while a mark was set: {', '.join(unfit)}.",
+                    fix="run again.",
+                )
+            yield found
+
+    @failpoint("acknowledgement")
     def acknowledge(self, position: str) -> None:
         """Tell the source that everything up to `position` has been committed in the warehouse.
 
@@ -123,7 +163,7 @@ class PostgresReader:
             names = [table.table.name for table in plan.tables]
             batch = Batch(
                 self.source.name, start, str(now.at(point)), left_out=plan.faulty, apart=True,
-                snapshots=open_snapshot(session, exported, self.source, names, self._key),
+                snapshots=open_snapshot(session, exported, self.source, names, self.key),
                 notes=(f"all tables are taken anew: {reason}",) if reason else (),
             )  # fmt: skip
             yield batch

@@ -6,6 +6,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import LogicalReplicationConnection
 
 from include.core.errors import RetriableError
+from include.core.failpoints import failpoint
 from include.specs import PostgresSource
 from include.warehouse.connection import connect
 
@@ -51,6 +52,7 @@ class Sessions:
             cursor.execute(SERVER_KEEPALIVES)
         return cast("LogicalReplicationConnection", connection)
 
+    @failpoint("source.lock")
     def _lock(self, connection: Connection) -> None:
         with connection.cursor() as cursor:
             # The lock of a run whose machine died must not outlive it by hours.

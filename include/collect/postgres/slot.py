@@ -7,6 +7,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 
 ANEW = "trigger collect_<source> with a new snapshot in its form, which continues the history"
 FAILOVER_SINCE = 170000
@@ -51,6 +52,7 @@ def current_position(replication: Cursor) -> Position:
     return Position(str(system), int(timeline), lsn_number(lsn))
 
 
+@failpoint("slot.create")
 def create_slot(replication: Cursor, name: str, *, temporary: bool = False) -> tuple[int, str]:
     """Make a slot for pgoutput; returns its consistent point and the name of the snapshot exported with it.
 
@@ -122,6 +124,7 @@ def lost(cursor: Cursor, slot: str, stored: Position) -> str | None:
     return None
 
 
+@failpoint("slot.drop")
 def drop_slot(cursor: Cursor, slot: str) -> bool:
     """Drop the slot if it exists; True if it did."""
     cursor.execute(

@@ -13,10 +13,12 @@ from include.collect.postgres.errors import errors_of
 from include.collect.postgres.pseudonyms import copy_of
 from include.core.batch import TableSnapshot
 from include.core.errors import RetriableError
+from include.core.failpoints import failpoint
 from include.core.pseudonyms import CanonicalForm, PseudonymKey
 from include.specs import PostgresSource
 
 
+@failpoint("snapshot.open")
 def open_snapshot(
     connection: Connection, exported: str, source: PostgresSource, tables: Sequence[str], key: PseudonymKey | None
 ) -> tuple[TableSnapshot, ...]:
@@ -51,12 +53,13 @@ def _hold(cursor: Cursor, name: str, pii: Mapping[str, CanonicalForm]) -> Source
     return table
 
 
+@failpoint("snapshot.copy")
 def _copy(
     connection: Connection, source: str, table: SourceTable, target: IO[bytes], constants: Sequence[int | None]
 ) -> int:
     """COPY the table's rows and the constants into `target`; returns the number of rows."""
     columns = [
-        _expression(sql.Identifier(column.name), portable)
+        landed_value(sql.Identifier(column.name), portable)
         for column, portable in zip(table.table.columns, table.portable, strict=True)
     ]
     columns += [sql.SQL("{}::bigint").format(sql.Literal(constant)) for constant in constants]
@@ -68,7 +71,7 @@ def _copy(
         return int(cursor.rowcount)
 
 
-def _expression(column: sql.Identifier, portable: bool) -> sql.Composable:
+def landed_value(column: sql.Identifier, portable: bool) -> sql.Composable:
     """The column itself, or its text by the type's own output function, as the stream has it.
 
     A cast to text is not the same (it prints a domain over boolean as true, not t). num_nulls tells NULL

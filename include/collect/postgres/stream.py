@@ -11,6 +11,7 @@ from include.collect.postgres.ahead import Ahead
 from include.collect.postgres.pgoutput import Assembler, begin, commit
 from include.collect.postgres.slot import Position
 from include.core.batch import TableChanges
+from include.core.failpoints import failpoint
 from include.specs import PostgresSource
 
 BEGIN, COMMIT, RELATION = b"BCR"
@@ -46,6 +47,7 @@ class Stream:
         self._reading = False
         self._asked: list[Position] = []
 
+    @failpoint("stream.start")
     def start(self, position: Position) -> None:
         """Ask for everything that was committed from `position` on."""
         # Landing a batch may take longer than the server's patience, which is not needed: it sees a closed socket.

@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from include.collect.postgres import PostgresReader
 from include.collect.postgres.describe import describe
+from include.collect.postgres.snapshot import landed_value
 from include.pipeline.collect import collect_postgres
 from include.specs import PostgresSource
 from include.warehouse.asof import pin, render
@@ -94,7 +95,10 @@ class Line:
         with connection, connection.cursor() as cursor:
             found = describe(cursor, table, {})
             names = [column.name for column in found.table.columns]
-            columns = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
+            columns = sql.SQL(", ").join(
+                sql.SQL("{}::text").format(landed_value(sql.Identifier(name), portable))
+                for name, portable in zip(names, found.portable, strict=True)
+            )
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(columns, found.whole))
             rows = cursor.fetchall()
         connection.close()

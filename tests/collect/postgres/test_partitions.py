@@ -49,8 +49,25 @@ def test_a_truncation_of_the_root_ends_all_rows(shop):
             "INSERT INTO apart VALUES ('apart', 7, 27)",
             "ALTER TABLE parts ATTACH PARTITION apart FOR VALUES FROM (20) TO (30)",
         ),
+        (
+            "ALTER TABLE parts DETACH PARTITION parts_1",
+            "UPDATE parts_1 SET word = 'meanwhile'",
+            "ALTER TABLE parts ATTACH PARTITION parts_1 FOR VALUES FROM (0) TO (10)",
+        ),
+        (
+            "ALTER TABLE parts DETACH PARTITION parts_2",
+            "INSERT INTO parts_2 VALUES (9, 19, 'meanwhile')",
+            "ALTER TABLE parts ATTACH PARTITION parts_2 FOR VALUES FROM (10) TO (20)",
+        ),
     ],
-    ids=["a partition emptied", "one detached", "one dropped", "one attached"],
+    ids=[
+        "a partition emptied",
+        "one detached",
+        "one dropped",
+        "one attached",
+        "one away for a while",
+        "a whole branch",
+    ],
 )
 def test_what_the_stream_says_nothing_of_is_taken_anew(shop, statements):
     shop.execute("UPDATE parts SET word = 'before' WHERE id = 3", *statements)
