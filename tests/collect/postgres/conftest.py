@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from include.collect.postgres import PostgresReader
 from include.collect.postgres.describe import describe
+from include.collect.postgres.snapshot import landed_value
 from include.pipeline.collect import collect_postgres
 from include.specs import PostgresSource
 from include.warehouse.asof import pin, render
@@ -89,12 +90,15 @@ class Line:
                 return names, sorted(map(tuple, cursor.fetchall()), key=repr)
 
     def at_source(self, table):
-        """The same of the table at the source."""
+        """The same of the table at the source, where types of its own are as their output functions print them."""
         connection = connect(self.url)
         with connection, connection.cursor() as cursor:
             found = describe(cursor, table)
             names = [column.name for column in found.table.columns]
-            columns = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in names)
+            values = (
+                landed_value(sql.Identifier(name), own) for name, own in zip(names, found.portable, strict=True)
+            )
+            columns = sql.SQL(", ").join(sql.SQL("({})::text").format(value) for value in values)
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(columns, found.whole))
             rows = cursor.fetchall()
         connection.close()
