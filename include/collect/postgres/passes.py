@@ -52,7 +52,9 @@ class Pass:
 
     def batches(self) -> Iterator[Batch]:
         """The pass's batches; the last one holds the snapshots, and whatever else is new by then."""
-        plan = preflight(self._sessions.main(), self._source, apart=True)
+        # While a mark locks the tables, whoever else looks at them waits behind those who wait to alter them.
+        catalog = self._until.session if self._until else self._sessions.main()
+        plan = preflight(catalog, self._source, apart=True)
         unpublished = {table.oid for table in plan.unpublished}
         courses = [
             course(self.standings.get(table.table.name), table, published=table.oid not in unpublished)
@@ -61,7 +63,7 @@ class Pass:
         publish(self._sessions, self._source, plan)
         anew = {each.now.table.name: each.anew for each in courses if each.anew}
         with ExitStack() as stack:
-            cursor = stack.enter_context(self._sessions.main().cursor())
+            cursor = stack.enter_context(catalog.cursor())
             relations = Relations(cursor, courses)
             # A stream has one form for all of its tables: a single column that is landed as text makes all text.
             shapes = [table for each in courses for table in (each.before, each.now.table) if table]

@@ -57,6 +57,8 @@ class Sessions:
         with connection.cursor() as cursor:
             # The lock of a run whose machine died must not outlive it by hours.
             cursor.execute(SERVER_KEEPALIVES)
+            # Nor may it wait for ever for somebody who waits for what this run holds in another session.
+            cursor.execute("SET lock_timeout = '30s'")
             cursor.execute("SELECT pg_try_advisory_lock(hashtext('sluice'), hashtext(%s))", (self.source.slot,))
             if cursor.fetchone() != (True,):
                 raise RetriableError(

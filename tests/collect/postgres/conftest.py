@@ -90,15 +90,15 @@ class Line:
                 return names, sorted(map(tuple, cursor.fetchall()), key=repr)
 
     def at_source(self, table):
-        """The same of the table at the source."""
+        """The same of the table at the source, where types of its own are as their output functions print them."""
         connection = connect(self.url)
         with connection, connection.cursor() as cursor:
             found = describe(cursor, table, {})
             names = [column.name for column in found.table.columns]
-            columns = sql.SQL(", ").join(
-                sql.SQL("{}::text").format(landed_value(sql.Identifier(name), portable))
-                for name, portable in zip(names, found.portable, strict=True)
+            values = (
+                landed_value(sql.Identifier(name), own) for name, own in zip(names, found.portable, strict=True)
             )
+            columns = sql.SQL(", ").join(sql.SQL("({})::text").format(value) for value in values)
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(columns, found.whole))
             rows = cursor.fetchall()
         connection.close()

@@ -1,5 +1,7 @@
 """A mark holds what a source's tables are at one place in its log, and a run can end exactly there."""
 
+import threading
+
 import psycopg2
 import pytest
 
@@ -62,3 +64,17 @@ def test_a_source_that_was_never_read_cannot_be_read_up_to_a_mark(shop):
     with shop.reader() as reader, reader.mark() as mark:
         with pytest.raises(RetriableError, match="cannot be read up to a mark: it is new"):
             next(reader.batches(None, until=mark))
+
+
+def test_a_run_up_to_a_mark_does_not_wait_for_a_truncation_that_waits_for_the_mark(shop):
+    with shop.reader() as reader:
+        reader.check()
+        shop.execute("INSERT INTO items VALUES (2, 'before')")
+        with reader.mark() as mark:
+            truncation = threading.Thread(target=shop.execute, args=("TRUNCATE items",))
+            truncation.start()
+            shop.wait_until(lambda: shop.query("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)])
+            for batch in reader.batches(shop.position(), shop.standings(), until=mark):
+                shop.land(batch)
+        truncation.join()
+    assert shop.current("items", "id") == [(1,), (2,)]
