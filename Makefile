@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run up down clean psql test lint bench lock
+.PHONY: help install install-dev run up down clean psql test soak lint bench lock
 
 help: ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -45,6 +45,9 @@ psql: install ## open the warehouse, or run one statement: make psql SQL='…' [
 
 test: install-dev ## run every test
 	@"$(BIN)/python" -m pytest -n 2 --dist loadgroup
+
+soak: install-dev ## try to break the change reader for minutes: make soak [SECONDS=180] [SEED=1]
+	@"$(BIN)/python" -m tests.soak --seconds "$(or $(SECONDS),180)" --seed "$(or $(SEED),1)"
 
 lint: install-dev ## formatting, lint, types, import contracts
 	@"$(BIN)/ruff" format --check .

@@ -55,11 +55,22 @@ def connect(url: str, *, role: str | None = None, application: str = "sluice", *
 
 @contextmanager
 def transaction(url: str, *, role: str | None = "sluice_writer") -> Iterator[Connection]:
-    """One transaction in a connection of its own: committed at the end, rolled back on any error."""
+    """One transaction in a connection of its own: committed at the end, rolled back on any error.
+
+    Raises RetriableError if the connection is lost: then the transaction is rolled back, unless it was lost while
+    the commit was being answered.
+    """
     connection = connect(url, role=role)
     try:
         with connection:
             yield connection
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if not connection.closed:
+            raise
+        first = error.__context__ if isinstance(error.__context__, psycopg2.Error) else error
+        raise RetriableError(
+            f"The connection to the database was lost: {str(first).strip().splitlines()[0]}.", fix="run again."
+        ) from error
     finally:
         connection.close()
 
