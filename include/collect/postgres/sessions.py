@@ -1,7 +1,9 @@
 """The connections of one run to its source, and the lock that keeps a second run away."""
 
+from contextlib import suppress
 from typing import Any, cast
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import LogicalReplicationConnection
 
@@ -25,6 +27,11 @@ class Sessions:
 
     def close(self) -> None:
         """End every connection, also those of a generator that was left half-way. Safe to call again."""
+        if self._main is not None:
+            # The server notices a closed connection a moment later, and the next run may begin at once. With
+            # a connection that is lost the lock is, too.
+            with suppress(psycopg2.Error):
+                self._main.cursor().execute("SELECT pg_advisory_unlock_all()")
         for connection in self._opened:
             connection.close()
         self._opened.clear()
