@@ -6,6 +6,9 @@ from include.collect.postgres.describe import SourceTable, signature
 from include.core.batch import Standing, Table
 from include.core.shape import differences
 
+UNTOLD = "The stream does not tell its state: "
+LEFT_OUT = "it had been left out: "
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -44,7 +47,7 @@ def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | 
     before = standing.table
     same_to_the_eye = signature(before) == now.signature and before.key == now.table.key
     reasons = {
-        f"it had been left out: {(standing.left_out or '').partition('. ')[0]}": standing.left_out is not None,
+        f"{LEFT_OUT}{_first_reason(standing.left_out or '')}": standing.left_out is not None,
         "the publication did not hold it": not published,
         "it was dropped and created again": _storage(before)[0] != _storage(now.table)[0],
         "a column was dropped and an equal one added under its name": (
@@ -52,6 +55,11 @@ def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | 
         ),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _first_reason(left_out: str) -> str:
+    """Why a table was left out in the first place: that it still is, is no reason of its own."""
+    return left_out.removeprefix(UNTOLD).removeprefix(LEFT_OUT).partition(". ")[0]
 
 
 def _unspoken(before: Table, now: SourceTable) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import LogicalReplicationConnection
 
-from include.collect.postgres.continuity import course, goes_on
+from include.collect.postgres.continuity import UNTOLD, course, goes_on
 from include.collect.postgres.describe import describe, landed_as_sent
 from include.collect.postgres.mark import Mark, mark
 from include.collect.postgres.pgoutput import Assembler
@@ -175,7 +175,5 @@ def publish(sessions: Sessions, source: PostgresSource, plan: Plan) -> None:
 
 def _unread(plan: Plan, relations: Relations) -> dict[str, str]:
     """Which tables the stream does not keep up to date, and why."""
-    lost = {
-        name: f"The stream does not tell its state: {reason}. {AGAIN}" for name, reason in relations.lost.items()
-    }
+    lost = {name: f"{UNTOLD}{reason}. {AGAIN}" for name, reason in relations.lost.items()}
     return {**lost, **plan.faulty}
