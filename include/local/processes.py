@@ -63,6 +63,11 @@ class Child:
             return True
 
 
+# The children of this very process. A Popen that nobody holds is collected by the next Popen of any thread,
+# and its exit code with it.
+_own: dict[int, subprocess.Popen[bytes]] = {}
+
+
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path, logs: Path) -> Child:
     """Start `command` in a session of its own, its output appended to `<logs>/<name>.log`.
 
@@ -76,6 +81,7 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd
             list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             env=dict(environment), cwd=cwd, start_new_session=True,
         )  # fmt: skip
+    _own[process.pid] = process
     try:
         started = psutil.Process(process.pid).create_time()
     except psutil.NoSuchProcess:
@@ -88,11 +94,10 @@ def wait(child: Child, timeout: float, should_stop: Callable[[], bool] = lambda:
 
     None if it still ran after `timeout` seconds, or when `should_stop` said that nobody waits for it anymore.
     """
-    deadline = time.monotonic() + timeout
+    deadline, process = time.monotonic() + timeout, _own[child.pid]
     while time.monotonic() < deadline and not should_stop():
-        pid, status = os.waitpid(child.pid, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status)
+        if (code := process.poll()) is not None:
+            return code
         time.sleep(0.1)
     return None
 
@@ -155,7 +160,5 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
 def _reap(children: Iterable[Child]) -> None:
     """Collect the exit codes of those that are our own children, so that no zombie keeps their pid."""
     for child in children:
-        try:
-            os.waitpid(child.pid, os.WNOHANG)
-        except ChildProcessError:
-            continue
+        if (process := _own.get(child.pid)) is not None:
+            process.poll()

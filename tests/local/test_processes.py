@@ -103,3 +103,12 @@ def test_passwords_in_the_environment_do_not_show_in_the_list_of_processes(tmp_p
     )
     assert "hunter2" not in listed.stdout
     processes.stop([child])
+
+
+def test_the_exit_code_is_kept_although_other_processes_are_started_after_the_child_has_ended(start):
+    child = start([sys.executable, "-c", "raise SystemExit(3)"])
+    while not psutil.pid_exists(child.pid) or psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", ""], check=True)
+    assert processes.wait(child, 10) == 3
