@@ -1,13 +1,12 @@
 """Take a table anew: a snapshot that continues a history, by what differs from the open rows."""
 
-from collections.abc import Iterable
-
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import TableSnapshot
 from include.core.failpoints import failpoint
 from include.warehouse.snapshot import pour
+from include.warehouse.statements import listed
 from include.warehouse.tables import Landed
 
 # Pairs of a row of the snapshot (_new) and an open row (_old) that are one row; either may be missing.
@@ -57,11 +56,11 @@ def retake(
         "whole": sql.Identifier("pg_temp", "sluice_whole"),
         "now": landed.now,
         "past": landed.past,
-        "columns": _list(names),
-        "new": _list(sql.SQL("w.{}").format(field) for field in fields),
-        "all": _list([*names, *former]),
-        "old": _list(sql.SQL("t.{}").format(name) for name in names),
-        "closed": _list(sql.SQL("t.{}").format(name) for name in [*names, *former]),
+        "columns": listed(names),
+        "new": listed(sql.SQL("w.{}").format(field) for field in fields),
+        "all": listed([*names, *former]),
+        "old": listed(sql.SQL("t.{}").format(name) for name in names),
+        "closed": listed(sql.SQL("t.{}").format(name) for name in [*names, *former]),
         "same_key": sql.SQL(" AND ").join(
             sql.SQL("t.{} = w.{}").format(names[place], fields[place]) for place in landed.key
         ),
@@ -69,7 +68,7 @@ def retake(
         "batch": sql.Literal(batch),
         "every": sql.Literal(every),
     }
-    definitions = _list(sql.SQL("{} {}").format(*pair) for pair in zip(fields, types, strict=True))
+    definitions = listed(sql.SQL("{} {}").format(*pair) for pair in zip(fields, types, strict=True))
     cursor.execute(sql.SQL("CREATE TEMPORARY TABLE sluice_whole ({})").format(definitions))
     pour(cursor, sql.SQL("COPY {whole} FROM STDIN (FORMAT binary)").format(**parts), snapshot, ())
     cursor.execute("ANALYZE pg_temp.sluice_whole")
@@ -79,7 +78,3 @@ def retake(
     cursor.execute(sql.SQL(OPEN).format(**parts))
     cursor.execute("DROP TABLE pg_temp.sluice_whole, pg_temp.sluice_differing")
     return differing
-
-
-def _list(parts: Iterable[sql.Composable]) -> sql.Composed:
-    return sql.SQL(", ").join(parts)
