@@ -1,5 +1,7 @@
 """The references that one step hands to the next: names and numbers, never rows."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -82,6 +84,17 @@ class Outcome(Ref):
     exception: str | None = None
     unexpected: int | None = None
     observed: str | None = None
+
+
+class Finding(Ref):
+    """What one examination of a table found: an outcome a rule, and the figures that they rest on, as JSON.
+
+    `name` is the word under which the figures stand in the validation's evidence and in the version's manifest.
+    """
+
+    name: str
+    outcomes: tuple[Outcome, ...]
+    evidence: dict[str, Any] = Field(default_factory=dict)
 
 
 class GateDecision(Ref):

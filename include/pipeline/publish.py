@@ -48,9 +48,9 @@ def audit(
     suite = load_suite(suites, f"{dataset.name}_audit", (*dataset.columns, *versions.PROVENANCE))
     with transaction(warehouse_url) as connection:
         rows = _rows(connection, augmented.table)
-        outcomes = checks.audit(connection, dataset, augmented)
+        findings = (checks.audit(connection, dataset, augmented),)
     checked = run_checkpoint(warehouse_url, "staging", augmented.table, suite, f"{run}, try {attempt}")
-    outcomes = (*outcomes, *checked.outcomes)
+    outcomes = (*(o for finding in findings for o in finding.outcomes), *checked.outcomes)
     decision = checks.decide(outcomes)
     judged = Validation(
         run=run,
@@ -66,6 +66,7 @@ def audit(
         suite_hash=suite.hash,
         report=report_path(dataset.name, run, STAGE),
         at=at,
+        evidence={finding.name: finding.evidence for finding in findings if finding.evidence},
     )
     with transaction(warehouse_url) as connection:
         before = recorded(connection, run, dataset.name, STAGE)

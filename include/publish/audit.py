@@ -10,7 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from include.core.refs import Augmented, GateDecision, Outcome
+from include.core.refs import Augmented, Finding, GateDecision, Outcome
 from include.specs import Dataset
 
 MADE = "v._origin IS DISTINCT FROM 'real'"
@@ -35,13 +35,13 @@ class Scan:
     checks: tuple[Check, ...]
 
 
-def audit(connection: Connection, dataset: Dataset, augmented: Augmented) -> tuple[Outcome, ...]:
+def audit(connection: Connection, dataset: Dataset, augmented: Augmented) -> Finding:
     """What every check says of `staging.<augmented.table>`, compared with the table that passed the gate."""
     outcomes: list[Outcome] = []
     with connection.cursor() as cursor:
         for scan in _scans(dataset, augmented):
             outcomes += _run(cursor, scan)
-    return tuple(outcomes)
+    return Finding(name="rows", outcomes=tuple(outcomes))
 
 
 def decide(outcomes: Sequence[Outcome]) -> GateDecision:

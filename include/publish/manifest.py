@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.refs import Augmented
 from include.specs import Dataset
-from include.warehouse.validations import Validation
+from include.warehouse.validations import Validation, recorded
 from include.warehouse.versions import column_types
 
 # What has a say in a version's bytes, or in which rows may be part of it.
@@ -42,6 +42,7 @@ def manifest(
         sources = _sources(cursor, gated.candidate.batches)
         columns = column_types(cursor, augmented.table)
         postgres = connection.get_parameter_status("server_version")
+    judged = recorded(connection, gated.candidate.run, dataset.name, "gate")
     after: dict[str, int] = {}
     for entry in counts:
         if entry["split"] == "train":
@@ -61,9 +62,10 @@ def manifest(
             "quarantined": gated.quarantined,
             "quarantined_by": gated.reasons,
             "report": gated.report,
+            "evidence": dict(judged.evidence) if judged else {},
         },
         "audit": audited.decision.model_dump(mode="json")
-        | {"suite_hash": audited.suite_hash, "report": audited.report},
+        | {"suite_hash": audited.suite_hash, "report": audited.report, "evidence": dict(audited.evidence)},
         "method": augmented.method,
         "made": augmented.made,
         "removed": augmented.removed,

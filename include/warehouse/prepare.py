@@ -1,7 +1,7 @@
 """Create the warehouse's schemas and roles, and let one login do the daily work."""
 
 import os
-from importlib import resources
+from pathlib import Path
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -11,6 +11,8 @@ from include.warehouse.connection import connect
 
 # MERGE … RETURNING old.
 OLDEST = 180000
+# In the order of their names: a part uses what those before it made.
+SCHEMA = Path(__file__).parent / "schema"
 
 
 def prepare(admin_url: str, *, login: str | None = None, password: str | None = None) -> None:
@@ -25,7 +27,8 @@ def prepare(admin_url: str, *, login: str | None = None, password: str | None = 
             # Two preparations at once would both try to create the roles.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.prepare'))")
             _refuse_old_server(cursor)
-            cursor.execute(resources.files("include.warehouse").joinpath("schema.sql").read_text())
+            for part in sorted(SCHEMA.glob("*.sql")):
+                cursor.execute(part.read_text(encoding="utf-8"))
             if login:
                 _allow(cursor, login, password)
     finally:

@@ -1,7 +1,8 @@
 """The record of every judgement in `sluice.validations`: written once, never changed."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from include.core.refs import GateDecision, Outcome
 # What `from_row` reads, in its order.
 COLUMNS = (
     "run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches,"
-    " suite_hash, coalesce(report, ''), judged_at"
+    " suite_hash, coalesce(report, ''), judged_at, evidence"
 )
 
 
@@ -21,7 +22,8 @@ class Validation:
     """A judgement: what was decided on how many rows, by which suite, and what every expectation said.
 
     `stage` is `gate` or `audit`; `reasons` counts the quarantined rows of each rule; `report` is a path
-    below the folder of the reports.
+    below the folder of the reports. `evidence` is what the judgement rests on besides the outcomes, by what it
+    speaks of (`drift`, `leakage`, …), as JSON; a version's manifest keeps it.
     """
 
     run: str
@@ -37,6 +39,7 @@ class Validation:
     suite_hash: str
     report: str
     at: datetime
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record(connection: Connection, validation: Validation) -> None:
@@ -45,13 +48,13 @@ def record(connection: Connection, validation: Validation) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sluice.validations (run, dataset, stage, decision, refusals, warnings, rows, passed,"
-            " quarantined, reasons, outcomes, batches, suite_hash, report, judged_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s)",
+            " quarantined, reasons, outcomes, batches, suite_hash, report, judged_at, evidence)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s, %s::jsonb)",
             (
                 v.run, v.dataset, v.stage, v.decision.decision,
                 list(v.decision.reasons), list(v.decision.warnings), v.rows, v.passed, v.quarantined,
                 json.dumps(v.reasons), json.dumps([outcome.model_dump(mode="json") for outcome in v.outcomes]),
-                json.dumps(v.batches), v.suite_hash, v.report, v.at,
+                json.dumps(v.batches), v.suite_hash, v.report, v.at, json.dumps(dict(v.evidence)),
             ),
         )  # fmt: skip
 
@@ -71,7 +74,7 @@ def recorded(connection: Connection, run: str, dataset: str, stage: str) -> Vali
 def from_row(row: tuple[Any, ...]) -> Validation:
     """The validation in a row of COLUMNS."""
     run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, *rest = row
-    batches, suite_hash, report, at = rest
+    batches, suite_hash, report, at, evidence = rest
     return Validation(
         run=run,
         dataset=dataset,
@@ -86,4 +89,5 @@ def from_row(row: tuple[Any, ...]) -> Validation:
         suite_hash=suite_hash,
         report=report,
         at=at,
+        evidence=evidence,
     )

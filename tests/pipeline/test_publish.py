@@ -51,10 +51,11 @@ def test_the_manifest_says_what_the_version_was_made_from_and_how(fraud):
         "gate": {
             "decision": "publish", "reasons": [], "warnings": ["amount_mean_usual failed: 7"],
             "suite_hash": "6" * 64, "rows": 123, "passed": 120, "quarantined": 3,
-            "quarantined_by": {"amount_positive": 3}, "report": "fraud/run_1/gate.html",
+            "quarantined_by": {"amount_positive": 3}, "report": "fraud/run_1/gate.html", "evidence": {},
         },
         "audit": {
             "decision": "publish", "reasons": [], "warnings": [], "suite_hash": audited[0], "report": audited[1],
+            "evidence": {},
         },
         "method": "smote",
         "made": 71,

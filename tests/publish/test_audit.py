@@ -42,7 +42,7 @@ def failures(warehouse_url):
     def run(statement="", augmented=REFS, dataset=DATASET):
         with transaction(warehouse_url) as connection:
             connection.cursor().execute(GATED + VERSION + statement)
-            outcomes = audit(connection, dataset, augmented)
+            outcomes = audit(connection, dataset, augmented).outcomes
         assert all((o.unexpected == 0) == o.success for o in outcomes)
         return {o.rule: o.observed for o in outcomes if not o.success}
 

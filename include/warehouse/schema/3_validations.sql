@@ -1,0 +1,33 @@
+-- What was judged, by which suite, and what became of it.
+
+SET ROLE sluice_keeper;
+
+CREATE TABLE IF NOT EXISTS sluice.validations (
+    run text NOT NULL,
+    dataset text NOT NULL,
+    stage text NOT NULL CHECK (stage IN ('gate', 'audit')),
+    decision text NOT NULL CHECK (decision IN ('publish', 'reject')),
+    rows bigint NOT NULL,
+    passed bigint NOT NULL,
+    quarantined bigint NOT NULL,
+    reasons jsonb NOT NULL,
+    outcomes jsonb NOT NULL,
+    batches jsonb NOT NULL,
+    suite_hash text NOT NULL,
+    report text,
+    judged_at timestamptz NOT NULL,
+    refusals text[] NOT NULL DEFAULT '{}',
+    warnings text[] NOT NULL DEFAULT '{}',
+    CHECK (decision = 'reject' OR rows = passed + quarantined),
+    PRIMARY KEY (run, dataset, stage)
+);
+
+-- For a warehouse that was prepared before there was this column.
+ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS evidence jsonb NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN sluice.validations.evidence IS
+    'What the judgement rests on besides the outcomes, by what it speaks of; it goes into the version''s manifest.';
+
+SELECT sluice.only_grows('sluice.validations');
+GRANT INSERT ON sluice.validations TO sluice_writer;
+
+RESET ROLE;

@@ -1,0 +1,113 @@
+-- Published versions, and the one thing that moves: which of them a dataset's view shows.
+
+SET ROLE sluice_keeper;
+
+CREATE TABLE IF NOT EXISTS sluice.versions (
+    dataset text NOT NULL,
+    version integer NOT NULL,
+    fingerprint text NOT NULL,
+    manifest jsonb NOT NULL,
+    published_at timestamptz NOT NULL,
+    PRIMARY KEY (dataset, version),
+    UNIQUE (dataset, fingerprint)
+);
+
+CREATE TABLE IF NOT EXISTS sluice.current_versions (
+    dataset text PRIMARY KEY,
+    version integer NOT NULL,
+    as_of jsonb,
+    FOREIGN KEY (dataset, version) REFERENCES sluice.versions
+);
+-- For a warehouse that was prepared before there was this column.
+ALTER TABLE sluice.current_versions ADD COLUMN IF NOT EXISTS as_of jsonb;
+COMMENT ON COLUMN sluice.current_versions.as_of IS
+    'The batch of each source of which the view shows the state: the version''s own, or newer ones with its bytes.';
+COMMENT ON TABLE sluice.current_versions IS 'The one thing that moves: which version the view datasets.<name> shows.';
+
+-- The batch of each source that a manifest pins, as {source: batch}.
+CREATE OR REPLACE FUNCTION sluice.pinned(manifest jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(jsonb_object_agg(s ->> 'source', s -> 'batch'), '{}')
+    FROM jsonb_array_elements(manifest -> 'sources') AS s
+$$;
+
+-- Takes a staging table over as the next version, moves the view, and writes the manifest, in the caller's
+-- transaction. Returns the version that holds these bytes: an old one if they had been published before.
+-- The view stays where it is (is_current is false) if it shows a newer state of a source: an old batch that is
+-- built again must not take consumers back. Dropped first, since a function's result cannot be replaced.
+DROP FUNCTION IF EXISTS sluice.publish(text, text, text, jsonb, timestamptz);
+CREATE FUNCTION sluice.publish(
+    dataset_name text, staging_table text, new_fingerprint text, new_manifest jsonb, at timestamptz,
+    OUT published integer, OUT is_new boolean, OUT is_current boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    target text;
+    batches jsonb := sluice.pinned(new_manifest);
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(dataset_name));
+    SELECT version INTO published FROM sluice.versions
+        WHERE dataset = dataset_name AND fingerprint = new_fingerprint;
+    IF EXISTS (SELECT FROM sluice.retirements WHERE dataset = dataset_name AND version = published) THEN
+        RAISE EXCEPTION 'The rows of %_v%, which an erasure retired, are not published again.',
+            dataset_name, published USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    is_new := published IS NULL;
+    IF is_new THEN
+        SELECT coalesce(max(version), 0) + 1 INTO published FROM sluice.versions WHERE dataset = dataset_name;
+        target := format('%s_v%s', dataset_name, published);
+        EXECUTE format('ALTER TABLE staging.%I OWNER TO sluice_keeper', staging_table);
+        EXECUTE format('ALTER TABLE staging.%I SET SCHEMA datasets', staging_table);
+        EXECUTE format('ALTER TABLE datasets.%I RENAME TO %I', staging_table, target);
+        EXECUTE format('CREATE TRIGGER immutable BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON datasets.%I
+                        FOR EACH STATEMENT EXECUTE FUNCTION sluice.refuse_change()', target);
+        EXECUTE format('REVOKE ALL ON datasets.%I FROM sluice_writer', target);
+        EXECUTE format('GRANT SELECT ON datasets.%I TO sluice_writer, sluice_reader', target);
+        INSERT INTO sluice.versions VALUES (
+            dataset_name, published, new_fingerprint,
+            new_manifest || jsonb_build_object('version', published, 'fingerprint', new_fingerprint), at);
+    END IF;
+    IF EXISTS (
+        SELECT FROM sluice.current_versions, jsonb_each_text(as_of) AS shown (source, batch)
+        WHERE dataset = dataset_name AND (batches ->> shown.source)::bigint < shown.batch::bigint
+    ) THEN
+        is_current := EXISTS (
+            SELECT FROM sluice.current_versions WHERE dataset = dataset_name AND version = published);
+    ELSE
+        PERFORM sluice.point_at(dataset_name, published);
+        UPDATE sluice.current_versions SET as_of = batches WHERE dataset = dataset_name;
+        is_current := true;
+    END IF;
+END $$;
+
+-- Moves datasets.<name> to one of its versions.
+CREATE OR REPLACE FUNCTION sluice.point_at(dataset_name text, to_version integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM sluice.current_versions WHERE dataset = dataset_name AND version = to_version) THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM sluice.retirements WHERE dataset = dataset_name AND version = to_version) THEN
+        RAISE EXCEPTION '%_v% is retired: it has no rows that could be shown.', dataset_name, to_version
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    INSERT INTO sluice.current_versions
+        SELECT dataset, version, sluice.pinned(manifest) FROM sluice.versions
+        WHERE dataset = dataset_name AND version = to_version
+        ON CONFLICT (dataset) DO UPDATE SET version = excluded.version, as_of = excluded.as_of;
+    -- Replacing keeps grants and views that others built on it, but only while the columns stay; else it is made anew.
+    BEGIN
+        EXECUTE format('CREATE OR REPLACE VIEW datasets.%I AS SELECT * FROM datasets.%I',
+                       dataset_name, format('%s_v%s', dataset_name, to_version));
+    EXCEPTION WHEN invalid_table_definition THEN
+        EXECUTE format('DROP VIEW datasets.%I', dataset_name);
+        EXECUTE format('CREATE VIEW datasets.%I AS SELECT * FROM datasets.%I',
+                       dataset_name, format('%s_v%s', dataset_name, to_version));
+    END;
+    EXECUTE format('GRANT SELECT ON datasets.%I TO sluice_writer, sluice_reader', dataset_name);
+END $$;
+
+SELECT sluice.only_grows('sluice.versions');
+REVOKE EXECUTE ON FUNCTION sluice.publish, sluice.point_at FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sluice.publish, sluice.point_at TO sluice_writer;
+
+RESET ROLE;
