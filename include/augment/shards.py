@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError, RetriableError
+from include.core.failpoints import failpoint
 from include.core.seeds import seed_of
 from include.specs import Dataset
 
@@ -142,6 +143,7 @@ def _fetch(storage: Any, parent: Parent) -> bytes:
     return data
 
 
+@failpoint("images.store")
 def _store(storage: Any, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     path = f"images/{digest[:2]}/{digest}.png"

@@ -8,6 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.refs import Candidate
 from include.specs import Dataset
 from include.warehouse.asof import pin, render
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 SQL_FOLDER = Path(__file__).resolve().parents[1] / "catalog" / "sql"
 
 
+@failpoint("build.commit")
 def build(
     warehouse_url: str,
     dataset: Dataset,
@@ -37,20 +39,25 @@ def build(
         batches = pin(connection, dataset.sources, as_of_batch)
         query = render(connection, sql_folder / f"{dataset.name}.sql", batches)
         _refuse_misfit(cursor, dataset, query.text)
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(target)))
-        cursor.execute(
-            sql.SQL("CREATE TABLE staging.{} AS SELECT {} FROM ({}) AS built").format(
-                sql.Identifier(target),
-                sql.SQL(", ").join(map(sql.Identifier, dataset.columns)),
-                sql.SQL(query.text),
-            )
-        )
-        rows = cursor.rowcount
-        cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(target)))
+        rows = _create(cursor, dataset, target, query.text)
     log.info("built %s rows of %s as of %s", rows, dataset.name, batches)
     return Candidate(
         dataset=dataset.name, run=run, table=target, batches=batches, rows=rows, sql_hash=query.template_hash
     )
+
+
+@failpoint("build.create")
+def _create(cursor: Cursor, dataset: Dataset, target: str, query: str) -> int:
+    """Make the table; how many rows it has."""
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(target)))
+    cursor.execute(
+        sql.SQL("CREATE TABLE staging.{} AS SELECT {} FROM ({}) AS built").format(
+            sql.Identifier(target), sql.SQL(", ").join(map(sql.Identifier, dataset.columns)), sql.SQL(query)
+        )
+    )
+    rows = cursor.rowcount
+    cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(target)))
+    return rows
 
 
 def _refuse_misfit(cursor: Cursor, dataset: Dataset, query: str) -> None:

@@ -10,6 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError, GateRejected
+from include.core.failpoints import failpoint
 from include.core.refs import Candidate, Gated, Outcome
 from include.specs import Dataset
 from include.validate.checkpoint import Checked, run_checkpoint
@@ -72,8 +73,7 @@ def validate(
     if known is None:
         run_id = f"{candidate.run}, try {attempt}"
         checked = run_checkpoint(warehouse_url, "staging", candidate.table, suite, run_id)
-        with transaction(warehouse_url) as connection:
-            known = _settle(connection, case, checked, reports)
+        known = _settled(warehouse_url, case, checked, reports)
     else:
         _refuse_other(case, known)
         if known.decision.decision == "publish":
@@ -92,6 +92,12 @@ def validate(
         suite_hash=suite.hash,
         report=known.report,
     )
+
+
+@failpoint("gate.commit")
+def _settled(warehouse_url: str, case: _Case, checked: Checked, reports: Path) -> Validation:
+    with transaction(warehouse_url) as connection:
+        return _settle(connection, case, checked, reports)
 
 
 def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path) -> Validation:

@@ -10,6 +10,7 @@ import psycopg2
 import psycopg2.errors
 
 from include.core.errors import FatalError, RetriableError
+from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.validate.quiet import quiet
 from include.validate.suite import Expectation, Suite
@@ -33,6 +34,7 @@ class Checked:
     raw: dict[str, Any]
 
 
+@failpoint("checkpoint.run")
 @quiet()
 def run_checkpoint(warehouse_url: str, schema: str, table: str, suite: Suite, run_id: str) -> Checked:
     """Judge `schema.table` by the suite. `run_id` (DAG run and the task's try) names the evidence.

@@ -8,6 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.specs import Dataset
 from include.validate.predicates import bad_row_sql
@@ -36,6 +37,7 @@ def to_judge(suite: Suite, outcomes: Sequence[Outcome]) -> tuple[Expectation, ..
     return tuple(e for e in suite.expectations if e.row_level and e.severity == "critical" and e.rule in failed)
 
 
+@failpoint("gate.judge")
 def judge(connection: Connection, candidate: str, bad: str, rules: Sequence[Expectation]) -> Verdict:
     """Make `staging.<bad>` with the place (`at`, a ctid) and the reasons of each bad row of the candidate.
 
@@ -97,6 +99,7 @@ def rejected_rows(dataset: Dataset, candidate: str, bad: str) -> sql.Composable:
     )
 
 
+@failpoint("gate.pass")
 def pass_on(connection: Connection, dataset: Dataset, candidate: str, bad: str, passed: str) -> int:
     """Make `staging.<passed>`: the good rows, their `_id` and their `_split`. Returns their number."""
     with connection.cursor() as cursor:

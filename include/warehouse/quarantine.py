@@ -9,6 +9,8 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from include.core.failpoints import failpoint
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -29,6 +31,7 @@ class QuarantinedRow:
     reasons: tuple[str, ...]
 
 
+@failpoint("gate.quarantine")
 def quarantine(connection: Connection, dataset: str, rejected: sql.Composable, origin: Origin) -> int:
     """Add the rows of the query `rejected` (key text, row jsonb, reasons text[]), in the caller's transaction.
 
