@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 # What became of a visit. `same`: not modified since the crawl before (304). `moved`: redirected to another page
 # of the site. `gone`: no longer there (404, 410, or redirected off the site). `unread`: nobody can tell.
+# The reason of a page on which the spider's process dies whenever it reads it.
+KILLED = "spider: killed"
 Outcome = Literal["read", "same", "moved", "gone", "unread"]
 
 

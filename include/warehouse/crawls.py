@@ -16,6 +16,8 @@ from include.core.crawl import Figures, Remembered, Shape, Visit
 from include.core.errors import FatalError, RetriableError
 
 CLAIM_TIMEOUT = "5s"
+# What is known of a crawl, by table.
+TABLES = ("records", "visits", "deaths", "runs")
 
 
 def number_after(position: str | None) -> int:
@@ -178,6 +180,18 @@ def _inherit(cursor: Cursor, source: str, crawl: int, visits: list[str]) -> None
     )
 
 
+def count_death(connection: Connection, source: str, crawl: int, visit: str) -> int:
+    """How often the spider has died on this visit of the crawl, this time included."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO crawls.deaths AS d (source, crawl, visit, times) VALUES (%s, %s, %s, 1)"
+            " ON CONFLICT (source, crawl, visit) DO UPDATE SET times = d.times + 1 RETURNING times",
+            (source, crawl, visit),
+        )
+        (times,) = cursor.fetchone() or (0,)
+    return int(times)
+
+
 def weigh(connection: Connection) -> None:
     """Let the planner know what is there: it takes tables that it never saw for small ones, and joins them so.
 
@@ -202,7 +216,7 @@ def forget_unread(connection: Connection, source: str, crawl: int) -> None:
 def discard(connection: Connection, source: str, crawl: int) -> None:
     """Throw a crawl under way away; the next run begins it anew."""
     with connection.cursor() as cursor:
-        for table in ("records", "visits", "runs"):
+        for table in TABLES:
             cursor.execute(
                 sql.SQL("DELETE FROM crawls.{} WHERE source = %s AND crawl = %s").format(sql.Identifier(table)),
                 (source, crawl),
@@ -222,7 +236,7 @@ def finish(connection: Connection, source: str, crawl: int, amounts: Figures) ->
             "UPDATE crawls.runs SET figures = %s WHERE source = %s AND crawl = %s",
             (json.dumps(asdict(amounts)), source, crawl),
         )
-        for table in ("records", "visits", "runs"):
+        for table in TABLES:
             cursor.execute(
                 sql.SQL("DELETE FROM crawls.{} WHERE source = %s AND crawl <> %s").format(sql.Identifier(table)),
                 (source, crawl),
