@@ -230,6 +230,18 @@ def _visit(seen: dict[str, Any]) -> Visit:
     )  # fmt: skip
 
 
+def missing(pictures: Iterable[str], storage: Any) -> set[str]:
+    """Which of these pictures, named as they are landed, are not under `storage`: one listing a folder of them."""
+    folders: dict[str, set[str]] = {}
+    for path in pictures:
+        folders.setdefault(path.rpartition("/")[0], set()).add(path)
+    lost: set[str] = set()
+    for folder, paths in folders.items():
+        place = storage / folder
+        lost |= paths - ({f"{folder}/{found.name}" for found in place.iterdir()} if place.exists() else set())
+    return lost
+
+
 def _store(folder: Path, pictures: Iterable[str], storage: Any) -> None:
     """Put pictures that are not there yet, or only in part, under `storage`."""
     for path in pictures:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 # What became of a visit. `same`: not modified since the crawl before (304). `moved`: redirected to another page
@@ -58,6 +58,9 @@ class Remembered:
     links: tuple[Any, ...]
     etag: str | None = None
     last_modified: str | None = None
+
+    def without_validators(self) -> "Remembered":
+        return replace(self, etag=None, last_modified=None)
 
     def following(self) -> list[Link]:
         moved = self.outcome == "moved"

@@ -84,13 +84,15 @@ def _visit(
     key: PseudonymKey | None, retry_pause: float,
 ) -> None:  # fmt: skip
     """Start the spider once, and keep what it visits."""
-    from include.collect.scrape import Known, crawl
+    from include.collect.scrape import Known, crawl, missing
 
     with connection:
-        known = Known(
-            crawls.visits(connection, source.name, number, reads),
-            crawls.visits(connection, source.name, number - 1, reads),
-        )
+        now = crawls.visits(connection, source.name, number, reads)
+        before = crawls.visits(connection, source.name, number - 1, reads)
+        pictures = crawls.pictures(connection, source.name, number - 1)
+    lost = missing((path for _, path in pictures), storage)
+    anew = {visit for visit, path in pictures if path in lost}
+    known = Known(now, tuple(v.without_validators() if v.visit in anew else v for v in before))
     keeper = _Keeper(connection, source.name, number, len(known.now))
     try:
         for seen in crawl(source, base_url, known, storage, key=key, retry_pause=retry_pause):

@@ -16,6 +16,8 @@ from include.core.crawl import Figures, Remembered, Shape, Visit
 from include.core.errors import FatalError, RetriableError
 
 CLAIM_TIMEOUT = "5s"
+# A value that names a picture in the object storage.
+PICTURE = r"^images/[0-9a-f]{2}/[0-9a-f]{64}\.png$"
 # What is known of a crawl, by table.
 TABLES = ("records", "visits", "deaths", "runs")
 
@@ -86,6 +88,17 @@ def visits(connection: Connection, source: str, crawl: int, recipe: str) -> tupl
             Remembered(visit, outcome, depth, tuple(links), etag, last_modified)
             for visit, outcome, depth, links, etag, last_modified in cursor
         )
+
+
+def pictures(connection: Connection, source: str, crawl: int) -> list[tuple[str, str]]:
+    """The visits of a crawl that found pictures, and each picture's place in the object storage."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT visit, value FROM crawls.records, json_array_elements_text(content) AS value"
+            " WHERE (source, crawl) = (%s, %s) AND reasons IS NULL AND value ~ %s",
+            (source, crawl, PICTURE),
+        )
+        return cursor.fetchall()
 
 
 def figures(connection: Connection, source: str, crawl: int) -> Figures | None:
