@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from include.validate.reports import Report, report_path, write_report
 from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, rejected_rows, to_judge
 from include.validate.suite import Suite, load_suite
 from include.warehouse.connection import transaction
-from include.warehouse.quarantine import Origin, quarantine, quarantined_rows
+from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
 from include.warehouse.staging import table_name
 from include.warehouse.validations import Validation, record, recorded
 
@@ -116,6 +116,8 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
             fix="clear the run from its build task on; if it happens again, please report it.",
         )
     decision = decide(outcomes, verdict.rows, quarantined, case.dataset.gate)
+    tells = verdict.rows > 0 and all(outcome.exception is None for outcome in outcomes)
+    news = quarantine_news(connection, case.dataset.name, origin, tells=tells)
     validation = Validation(
         run=case.candidate.run,
         dataset=case.dataset.name,
@@ -130,6 +132,7 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         suite_hash=case.suite.hash,
         report=report_path(case.dataset.name, case.candidate.run, STAGE),
         at=case.at,
+        evidence={"quarantine": asdict(news)} if news else {},
     )
     record(connection, validation)
     sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)

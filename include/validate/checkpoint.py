@@ -12,6 +12,7 @@ import psycopg2.errors
 from include.core.errors import FatalError, RetriableError
 from include.core.failpoints import failpoint
 from include.core.refs import Outcome
+from include.validate.predicates import judged_whole
 from include.validate.quiet import quiet
 from include.validate.suite import Expectation, Suite
 from include.warehouse.connection import session_options
@@ -133,6 +134,7 @@ def _outcome(expectation: Expectation, results: list[dict[str, Any]]) -> Outcome
         exception=exception,
         unexpected=result.get("unexpected_count") if expectation.row_level else None,
         observed=None if observed is None else str(observed)[:500],
+        whole=judged_whole(expectation),
     )
 
 

@@ -43,10 +43,11 @@ def judge(connection: Connection, candidate: str, bad: str, rules: Sequence[Expe
 
     The candidate must not be written to until the transaction ends. Raises FatalError if SQL fails.
     """
-    reasons = [
-        sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule), sql.Literal(rule.rule)) for rule in rules
-    ]
     table, source = sql.Identifier("staging", bad), sql.Identifier("staging", candidate)
+    reasons = [
+        sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule, source), sql.Literal(rule.rule))
+        for rule in rules
+    ]
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         try:
