@@ -143,6 +143,18 @@ class VersionRef(Ref):
     current: bool
 
 
+class Exported(Ref):
+    """A version as files, below `place`; `new` is False when they were there, and were found to be whole."""
+
+    dataset: str
+    version: int
+    place: str
+    files: int
+    rows: int
+    bytes: int
+    new: bool
+
+
 class Erasure(Ref):
     """What an erasure removed: rows by place (of `staging.…` tables, of `reports` pages), and versions by dataset.
 
