@@ -62,7 +62,11 @@ class Reconciliation(Ref):
 
 
 class Candidate(Ref):
-    """A dataset's rows in `staging`, built as of the pinned batches."""
+    """A dataset's rows in `staging`, built as of the pinned batches.
+
+    `lineage` says from which columns of which tables each column came (`columns`), what decided which rows there
+    are (`rows`), and where these tables are landed (`tables`); it is empty where the SQL could not be read for it.
+    """
 
     dataset: str
     run: str
@@ -70,6 +74,7 @@ class Candidate(Ref):
     batches: dict[str, int]
     rows: int
     sql_hash: str
+    lineage: dict[str, Any] = Field(default_factory=dict)
 
 
 class Outcome(Ref):
