@@ -1,6 +1,6 @@
 """One Airflow DAG for each dataset of the catalog, run when any of its sources has something new.
 
-build → validate and gate → balance or augment → audit → publish
+build → validate and gate → balance or augment → audit → publish → export
 """
 
 from airflow.sdk import DAG
@@ -22,3 +22,5 @@ for dataset in DATASETS:
         audited = tasks.audit(name, made)
         version = tasks.publish.override(outlets=[assets.dataset_asset(name)])(name, audited)
         version >> tasks.sweep(name).as_teardown()
+        if dataset.export:
+            tasks.export(name, version)

@@ -1,6 +1,6 @@
 """What this installation curates: one entry a dataset, its SQL in sql/<name>.sql, its suite of the same name."""
 
-from include.specs import Augment, Balance, Dataset, GatePolicy, Split
+from include.specs import Augment, Balance, Dataset, Export, GatePolicy, Split
 
 DATASETS: tuple[Dataset, ...] = (
     Dataset(
@@ -25,6 +25,12 @@ DATASETS: tuple[Dataset, ...] = (
         seed=7,
         subjects={"shop": "customer_id"},
         on_erasure="rebuild",
+        export=Export(
+            description="Payments of a sample shop, and whether a chargeback followed. All of it is made up.",
+            licence="CC0-1.0",
+            creators=("The Sluice sample shop",),
+            url="urn:sluice:dataset:payment_fraud",
+        ),
     ),
     Dataset(
         name="digit_photos",

@@ -62,7 +62,11 @@ class Reconciliation(Ref):
 
 
 class Candidate(Ref):
-    """A dataset's rows in `staging`, built as of the pinned batches."""
+    """A dataset's rows in `staging`, built as of the pinned batches.
+
+    `lineage` says from which columns of which tables each column came (`columns`), what decided which rows there
+    are (`rows`), and where these tables are landed (`tables`); it is empty where the SQL could not be read for it.
+    """
 
     dataset: str
     run: str
@@ -70,6 +74,7 @@ class Candidate(Ref):
     batches: dict[str, int]
     rows: int
     sql_hash: str
+    lineage: dict[str, Any] = Field(default_factory=dict)
 
 
 class Outcome(Ref):
@@ -145,6 +150,18 @@ class VersionRef(Ref):
     rows: int
     new: bool
     current: bool
+
+
+class Exported(Ref):
+    """A version as files, below `place`; `new` is False when they were there, and were found to be whole."""
+
+    dataset: str
+    version: int
+    place: str
+    files: int
+    rows: int
+    bytes: int
+    new: bool
 
 
 class Erasure(Ref):

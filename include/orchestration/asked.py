@@ -11,6 +11,7 @@ from include.specs import Dataset, PostgresSource, Source
 
 AnySource = TypeVar("AnySource", bound=Source)
 BATCH = TypeAdapter(Annotated[int, Field(ge=1)] | None)
+VERSION = TypeAdapter(Annotated[int, Field(ge=1)] | None)
 SNAPSHOT = TypeAdapter(StrictBool)
 SEED = TypeAdapter(Annotated[int, Field(ge=0)])
 SWITCH = TypeAdapter(Annotated[bool, Field(strict=True)])
@@ -49,6 +50,11 @@ def dataset_as_asked(dataset: Dataset, params: Mapping[str, Any]) -> Dataset:
 def batch_as_asked(params: Mapping[str, Any]) -> int | None:
     """The batch to read the sources as of; None is the newest. Raises FatalError unless it can be one."""
     return _checked(BATCH, "as_of_batch", params)
+
+
+def version_as_asked(params: Mapping[str, Any]) -> int | None:
+    """The version to export; None is the current one. Raises FatalError unless it can be one."""
+    return _checked(VERSION, "version", params)
 
 
 def erasure_as_asked(id: str, params: Mapping[str, Any]) -> ErasureRequest:

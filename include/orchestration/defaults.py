@@ -105,6 +105,23 @@ def curate_dag(dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def export_dag(dataset: Dataset) -> dict[str, Any]:
+    """Arguments of @dag for exporting a version of a dataset by hand."""
+    return {
+        "dag_id": f"export_{dataset.name}",
+        "schedule": None,
+        "params": {
+            "version": Param(
+                None, type=["null", "integer"], minimum=1, title="Version",
+                description="The version to write as files. Empty: the one that the dataset's view shows.",
+            ),
+        },
+        "tags": ["sluice", "export"],
+        "doc_md": _export_doc(dataset),
+        **_common(),
+    }  # fmt: skip
+
+
 def _common() -> dict[str, Any]:
     return {
         "catchup": False,
@@ -187,10 +204,20 @@ def _erase_doc(source: PostgresSource) -> str:
     )
 
 
+def _export_doc(dataset: Dataset) -> str:
+    return (
+        f"### Export `{dataset.name}`\n\nWrites one version as files below the object storage:"
+        f" `exports/{dataset.name}/v<N>/`. Every version is exported when it is published; this is for those"
+        " before, and for one whose files were lost.\n\nA version that lies there whole is verified and left as it"
+        " is."
+    )
+
+
 def _curate_doc(dataset: Dataset) -> str:
+    last = " → export" if dataset.export else ""
     made = dataset.balance.method if dataset.balance else dataset.augment.recipe if dataset.augment else "none"
     return (
         f"### Curate `{dataset.name}`\n\nbuild → validate → gate → split → balance / augment (`{made}`) → audit → "
-        f"publish `datasets.{dataset.name}`.\n\nA candidate that the gate rejects fails the run and leaves the "
-        "published version as it was; the failed task names the expectations and links to the report."
+        f"publish `datasets.{dataset.name}`{last}.\n\nA candidate that the gate rejects fails the run and leaves "
+        "the published version as it was; the failed task names the expectations and links to the report."
     )

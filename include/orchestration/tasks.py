@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include import catalog
 from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
-from include.core.refs import Augmented, BatchRef, Candidate, Gated
+from include.core.refs import Augmented, BatchRef, Candidate, Gated, VersionRef
 from include.orchestration import places
 from include.orchestration.asked import (
     batch_as_asked,
@@ -18,6 +18,7 @@ from include.orchestration.asked import (
     loss_as_asked,
     snapshot_as_asked,
     source_as_asked,
+    version_as_asked,
 )
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
@@ -107,7 +108,8 @@ def erase(name: str) -> Json:
 
     (source, request), reports = _erasure(name), places.reports()
     found = erase(
-        places.warehouse_url(), source, request, datasets=catalog.DATASETS, reports=reports, at=_at()
+        places.warehouse_url(), source, request, datasets=catalog.DATASETS, reports=reports, at=_at(),
+        storage=places.storage(),
     )  # fmt: skip
     return _json(found)
 
@@ -212,6 +214,16 @@ def publish(name: str, audited: Json) -> Json:
     version = _json(publish(places.warehouse_url(), _seeded(name), made, at=_at(), code=code))
     get_current_context()["outlet_events"][dataset_asset(name)].extra = version
     return version
+
+
+@task
+@told_to_airflow
+def export(name: str, version: Json | None = None) -> Json:
+    """Write the version that was published as files; without one, that of the run's form."""
+    from include.pipeline.export import export
+
+    number = VersionRef.model_validate(version).version if version else version_as_asked(_params())
+    return _json(export(places.warehouse_url(), catalog.dataset(name), number, places.storage(), at=_at()))
 
 
 @task(trigger_rule="all_done")

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from include.specs.base import Name, Spec
+from include.specs.export import Export
 
 
 class GatePolicy(Spec):
@@ -70,7 +71,7 @@ class Dataset(Spec):
 
     `subjects` says for each source that declares a subject which column holds that subject's key, or None where
     no row speaks of one. Versions that hold an erased subject are retired; with `on_erasure="rebuild"` only
-    after a version without it has been published.
+    after a version without it has been published. With an `export` every version is written as files.
     """
 
     name: Name
@@ -91,6 +92,7 @@ class Dataset(Spec):
     seed: int = 0
     subjects: dict[Name, str | None] = Field(default_factory=dict)
     on_erasure: Literal["retire", "rebuild"] = "retire"
+    export: Export | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

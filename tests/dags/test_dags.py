@@ -36,6 +36,7 @@ def test_every_source_and_every_dataset_has_its_dag(dags):
     expected |= {f"decommission_{s.name}" for s in SOURCES if isinstance(s, PostgresSource)}
     expected |= {f"reconcile_{s.name}" for s in SOURCES if isinstance(s, PostgresSource)}
     expected |= {f"erase_{s.name}" for s in SOURCES if isinstance(s, PostgresSource) and s.subject}
+    expected |= {f"export_{d.name}" for d in DATASETS if d.export}
     assert set(dags) == expected
 
 
@@ -104,6 +105,19 @@ def test_a_curation_draws_the_line(dags, name):
         assert after in {t.task_id for t in dag.get_task(before).get_flat_relatives(upstream=False)}
     assert dag.get_task("sweep").is_teardown
     assert [asset.name for asset in dag.get_task("publish").outlets] == [f"dataset_{name}"]
+
+
+@pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
+def test_a_dataset_that_declares_an_export_is_exported_after_it_is_published(dags, dataset):
+    published = dags[f"curate_{dataset.name}"].get_task("publish")
+    assert ("export" in published.downstream_task_ids) == (dataset.export is not None)
+
+
+def test_an_older_version_is_exported_by_hand_alone(dags):
+    dag = dags["export_payment_fraud"]
+    assert not dag.timetable.can_be_scheduled and not dag.timetable.asset_condition
+    assert dict(dag.params) == {"version": None}
+    assert [task.task_id for task in dag.tasks] == ["export"]
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda p: p.stem)

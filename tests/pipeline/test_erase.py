@@ -13,9 +13,24 @@ from include.core.errors import FatalError, RetriableError
 from include.core.refs import Erasure
 from include.pipeline.erase import survey
 from include.pipeline.prove import prove
+from include.publish import delivery
 from include.specs import Subject
 from include.warehouse.connection import connect, transaction
+from include.warehouse.exports import hold
 from include.warehouse.versions import current, list_versions
+
+
+def test_the_export_of_a_version_that_holds_the_subject_goes_with_it(shop, tmp_path):
+    shop.publish("run_1", 2, real=[(1, 42)])
+    shop.publish("run_2", 2, real=[(4, 7)])
+    folders = [delivery.place_of(tmp_path, "fraud", number) for number in (1, 2)]
+    for folder in folders:
+        (folder / "train").mkdir(parents=True)
+        (folder / "manifest.json").write_text("{}")
+    assert shop.erase(storage=tmp_path).removed["exports"] == 1
+    assert [folder.exists() for folder in folders] == [False, True]
+    with transaction(shop.url) as connection, pytest.raises(FatalError, match="fraud_v1 is retired"):
+        hold(connection, "fraud", 1, patience=1)
 
 
 def test_a_subject_leaves_history_quarantine_and_staging_and_nobody_else_does(shop):

@@ -49,6 +49,7 @@ def test_the_manifest_says_what_the_version_was_made_from_and_how(fraud):
         "seed": 7,
         "sources": [{"source": "shop", "batch": 1, "position": "0/16B3748", "seq_to": 120}],
         "sql_hash": "5" * 64,
+        "lineage": {},
         "gate": {
             "decision": "publish", "reasons": [], "warnings": ["amount_mean_usual failed: 7"],
             "suite_hash": "6" * 64, "rows": 123, "passed": 120, "quarantined": 3,
