@@ -66,7 +66,3 @@ def _least_p(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
         for a, b in zip(ours, theirs, strict=True)
         for place in range(a.shape[1])
     )
-
-
-if __name__ == "__main__":
-    run()

@@ -78,7 +78,3 @@ def _bare(places: Databases, features: np.ndarray, labels: np.ndarray) -> float:
         cursor.copy_expert("COPY staging.passed TO STDOUT (FORMAT binary)", read)
         cursor.copy_expert("COPY staging.bench__r_454349e4__version TO STDOUT (FORMAT binary)", written)
     return time.perf_counter() - begun
-
-
-if __name__ == "__main__":
-    run()
