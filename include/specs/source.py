@@ -15,9 +15,9 @@ class PostgresSource(Personal):
 
     `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
     `batch_changes` bounds a batch: it ends at the first commit after so many changes. `history` says which
-    versions of a row landing keeps: every one, or of each batch the last. `retained_warning` is how many bytes
-    of log the server may keep for us before we warn. With a `subject`, erasure requests are taken
-    (`erase_<name>`).
+    versions of a row landing keeps: every one, or of each batch the last; a batch then counts rows, not changes.
+    `retained_warning` is how many bytes of log the server may keep for us before we warn. With a `subject`,
+    erasure requests are taken (`erase_<name>`).
     """
 
     kind: Literal["postgres"] = "postgres"
