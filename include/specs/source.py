@@ -26,7 +26,7 @@ class PostgresSource(Personal):
     tables: tuple[str, ...] = Field(min_length=1)
     batch_changes: int = Field(default=100_000, ge=1)
     history: Literal["every", "last"] = "every"
-    retained_warning: int = Field(default=2 * 1024**3, ge=1)
+    retained_warning: int = Field(default=4 * 1024**3, ge=1)
     schedule: str | None = None
     subject: Subject | None = None
 
@@ -91,7 +91,7 @@ class SiteSource(Personal):
     max_depth: int = Field(default=100, ge=1)
     max_variants: int = Field(default=1_000, ge=1)
     max_body: int = Field(default=20_000_000, ge=1)
-    max_memory: int = Field(default=4 * 1024**3, ge=256 * 1024**2)
+    max_memory: int = Field(default=2 * 1024**3, ge=256 * 1024**2)
     page_timeout: float = Field(default=30, gt=0)
     timeout: int = Field(default=1_800, ge=1)
     resume_within: int = Field(default=86_400, ge=0)
