@@ -15,9 +15,9 @@ class PostgresSource(Personal):
 
     `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
     `batch_changes` bounds a batch: it ends at the first commit after so many changes. `history` says which
-    versions of a row landing keeps: every one, or of each batch the last. `retained_warning` is how many bytes
-    of log the server may keep for us before we warn. With a `subject`, erasure requests are taken
-    (`erase_<name>`).
+    versions of a row landing keeps: every one, or of each batch the last; a batch then counts rows, not changes.
+    `retained_warning` is how many bytes of log the server may keep for us before we warn. With a `subject`,
+    erasure requests are taken (`erase_<name>`).
     """
 
     kind: Literal["postgres"] = "postgres"
@@ -26,7 +26,7 @@ class PostgresSource(Personal):
     tables: tuple[str, ...] = Field(min_length=1)
     batch_changes: int = Field(default=100_000, ge=1)
     history: Literal["every", "last"] = "every"
-    retained_warning: int = Field(default=2 * 1024**3, ge=1)
+    retained_warning: int = Field(default=4 * 1024**3, ge=1)
     schedule: str | None = None
     subject: Subject | None = None
 
@@ -91,7 +91,7 @@ class SiteSource(Personal):
     max_depth: int = Field(default=100, ge=1)
     max_variants: int = Field(default=1_000, ge=1)
     max_body: int = Field(default=20_000_000, ge=1)
-    max_memory: int = Field(default=4 * 1024**3, ge=256 * 1024**2)
+    max_memory: int = Field(default=2 * 1024**3, ge=256 * 1024**2)
     page_timeout: float = Field(default=30, gt=0)
     timeout: int = Field(default=1_800, ge=1)
     resume_within: int = Field(default=86_400, ge=0)
