@@ -18,22 +18,14 @@ INDEX_MEMORY = "256MB"
 
 
 @failpoint("landing.fill")
-def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, sequence: int, batch: int) -> int:
-    """Fill a new landing table with open rows, all of one number; returns the number of rows.
+def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot) -> int:
+    """Fill a new landing table with open rows, before it is completed; returns the number of rows.
 
-    What all rows have in common does not travel with them: it is the columns' default while they are copied.
+    Frozen, since nobody can have seen the table without them: no later reader or VACUUM has to write them again.
     """
     names = sql.SQL(", ").join(map(sql.Identifier, landed.columns))
-    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(landed.now, names)
-    cursor.execute(
-        sql.SQL(
-            "ALTER TABLE {now} ALTER _seq_from SET DEFAULT {sequence}, ALTER _batch SET DEFAULT {batch}"
-        ).format(now=landed.now, sequence=sql.Literal(sequence), batch=sql.Literal(batch))
-    )
+    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary, FREEZE)").format(landed.now, names)
     count = pour(cursor, command, snapshot, ())
-    cursor.execute(
-        sql.SQL("ALTER TABLE {} ALTER _seq_from DROP DEFAULT, ALTER _batch DROP DEFAULT").format(landed.now)
-    )
     # The index that follows is sorted in memory, and by more than one process where the server has some to spare.
     cursor.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(sql.Literal(INDEX_MEMORY)))
     return count
