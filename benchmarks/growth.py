@@ -5,7 +5,7 @@ import itertools
 import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO, Any
 
 from benchmarks._databases import AT, COLUMNS, ROW, databases, execute, scaled
@@ -82,13 +82,12 @@ def _snapshot(url: str, size: int) -> TableSnapshot:
     values = ", ".join(f"v{n}::{kind}" for n, kind in enumerate(kinds))
     names = ", ".join(f"v{n}" for n in range(len(kinds)))
 
-    def copy_to(target: IO[bytes], constants: Sequence[int | None]) -> int:
-        own = "".join(f", {'NULL' if constant is None else constant}::bigint" for constant in constants)
+    def copy_to(target: IO[bytes]) -> int:
         rows = f"SELECT {ROW} FROM generate_series(1, {size}) AS n"
         connection = connect(url)
         with connection, connection.cursor() as cursor:
             cursor.copy_expert(
-                f"COPY (SELECT {values}{own} FROM ({rows}) AS r ({names})) TO STDOUT (FORMAT binary)",
+                f"COPY (SELECT {values} FROM ({rows}) AS r ({names})) TO STDOUT (FORMAT binary)",
                 target,
             )
         connection.close()

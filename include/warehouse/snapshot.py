@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Sequence
 
 import psycopg2
 from psycopg2 import sql
@@ -25,13 +24,13 @@ def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot) -> in
     """
     names = sql.SQL(", ").join(map(sql.Identifier, landed.columns))
     command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary, FREEZE)").format(landed.now, names)
-    count = pour(cursor, command, snapshot, ())
+    count = pour(cursor, command, snapshot)
     # The index that follows is sorted in memory, and by more than one process where the server has some to spare.
     cursor.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(sql.Literal(INDEX_MEMORY)))
     return count
 
 
-def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:
+def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot) -> int:
     """Run the COPY with the snapshot's rows; returns their number. An error on either side ends both.
 
     The source writes in a thread of its own. Its error is raised here, in the landing transaction: a COPY
@@ -44,7 +43,7 @@ def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot, const
     def produce() -> None:
         try:
             with os.fdopen(write_end, "wb", PIPE_BUFFER) as pipe:
-                counted.append(snapshot.copy_to(pipe, constants))
+                counted.append(snapshot.copy_to(pipe))
         except BaseException as error:
             failures.append(error)
 
