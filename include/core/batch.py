@@ -223,12 +223,12 @@ def _mask(row: Sequence[Value]) -> str | None:
 class TableSnapshot:
     """A table's whole content at the batch's end. Where the table has a history, what differs continues it.
 
-    `copy_to(target, constants)` writes COPY BINARY of the table's columns in order, followed by the
-    bigint constants, into `target`: a stream, never rows as Python objects. It returns the number of rows.
+    `copy_to(target)` writes COPY BINARY of the table's columns in order into `target`: a stream, never rows as
+    Python objects. It returns the number of rows.
     """
 
     table: Table
-    copy_to: Callable[[IO[bytes], Sequence[int | None]], int]
+    copy_to: Callable[[IO[bytes]], int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Shapes:
         self._before = dict(self.landed)
 
     def fit(self, table: Table) -> Landed:
-        """The landing table, as `table` needs it. One that is new has no index until `indexed` is called."""
+        """The landing table, as `table` needs it. One that is new must still be completed."""
         before = self.landed.get(table.name)
         if before is None or self.lacks(table.name):
             names = tuple(column.name for column in table.columns)

@@ -106,7 +106,7 @@ def test_of_a_table_without_a_key_rows_that_come_and_go_in_a_batch_are_not_kept(
 
 
 def test_a_version_that_a_snapshot_of_the_same_batch_exchanges_leaves_no_trace(warehouse_url):
-    def copy_to(target, constants):
+    def copy_to(target):
         target.write(COPY_HEADER + struct.pack("!h", 3) + frame(struct.pack("!i", 1)) + frame("seen") + NULL_FRAME)
         target.write(COPY_TRAILER)
         return 1

@@ -55,15 +55,12 @@ def _hold(cursor: Cursor, source: PostgresSource, name: str) -> SourceTable:
 
 
 @failpoint("snapshot.copy")
-def _copy(
-    connection: Connection, source: str, table: SourceTable, target: IO[bytes], constants: Sequence[int | None]
-) -> int:
-    """COPY the table's rows and the constants into `target`; returns the number of rows."""
+def _copy(connection: Connection, source: str, table: SourceTable, target: IO[bytes]) -> int:
+    """COPY the table's rows into `target`; returns their number."""
     columns = [
         landed_value(sql.Identifier(column.name), portable)
         for column, portable in zip(table.table.columns, table.portable, strict=True)
     ]
-    columns += [sql.SQL("{}::bigint").format(sql.Literal(constant)) for constant in constants]
     command = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)").format(
         sql.SQL(", ").join(columns), table.whole
     )
