@@ -107,7 +107,7 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         return known
     verdict, passed, outcomes = _part(connection, case, checked.outcomes)
     origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
-    query = rejected_rows(case.dataset, case.candidate.table, case.table("bad"))
+    query = rejected_rows(case.table("bad"))
     quarantined = quarantine(connection, case.dataset.name, query, origin)
     if not case.candidate.rows == verdict.rows == passed + quarantined:
         raise FatalError(
@@ -149,7 +149,7 @@ def _part(
     """The verdict, the number of rows that passed, and all outcomes: the suite's and those on what passed."""
     rules = to_judge(case.suite, outcomes)
     candidate, bad, passed = case.candidate.table, case.table("bad"), case.table("passed")
-    verdict = judge(connection, candidate, bad, rules)
+    verdict = judge(connection, candidate, case.dataset.key, bad, rules)
     refuse_disagreement(verdict, rules, outcomes)
     count = pass_on(connection, case.dataset, candidate, bad, passed)
     # Without rows there is nothing to say of them: the gate rejects for that alone.

@@ -4,7 +4,7 @@ Each predicate follows the SQL that Great Expectations counts with, so that the 
 counted. Column expectations skip NULLs (but for the two on NULL itself); pairs and lists of columns skip
 the rows that `ignore_row_if` names, and otherwise let SQL's three-valued logic decide. `Rows` is the part
 of the table that is judged: the whole, or what `row_condition` and `ignore_row_if` leave. What compares a
-value with the column's own spread is in outliers.py.
+value with the column's own spread is in outliers.py, what looks for its like in other rows in repeats.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from include.core.errors import FatalError
 from include.validate.conditions import row_condition_sql
 from include.validate.outliers import far_from_mean, far_from_the_rest
 from include.validate.parts import Arguments, Rows, all_of, any_of
+from include.validate.repeats import repeated, repeats_table
 from include.validate.scope import UNTOLD
 from include.validate.suite import Expectation, Suite
 
@@ -35,7 +36,7 @@ def judged_whole(expectation: Expectation) -> str | None:
 def bad_row_sql(expectation: Expectation, table: sql.Composable) -> sql.Composable:
     """The predicate that is true for exactly the rows of `table` that break the expectation; else false or NULL.
 
-    It may hold window functions, so it stands in a select list. Raises FatalError for a type that has none.
+    It stands where `table AS _candidate` is joined with its `repeats`. Raises FatalError for a type that has none.
     """
     predicate = PREDICATES.get(expectation.type)
     if predicate is None:
@@ -45,6 +46,12 @@ def bad_row_sql(expectation: Expectation, table: sql.Composable) -> sql.Composab
         )
     rows = Rows(table, _domain(expectation))
     return sql.SQL("(({}) AND ({}))").format(rows.where, predicate(expectation.arguments, rows))
+
+
+def repeats(expectations: Sequence[Expectation], table: sql.Composable) -> dict[str, tuple[Arguments, Rows]]:
+    """What the predicates of the expectations need to know of repeated values, each once, by its table's name."""
+    sought = [(e.kwargs, Rows(table, _domain(e))) for e in expectations if PREDICATES.get(e.type) is repeated]
+    return {repeats_table(*one): one for one in sought}
 
 
 def refuse_untold(suite: Suite) -> None:
@@ -86,15 +93,6 @@ def _is_null(kwargs: Arguments, _rows: Rows) -> sql.Composable:
 
 def _is_not_null(kwargs: Arguments, _rows: Rows) -> sql.Composable:
     return sql.SQL("{} IS NOT NULL").format(_column(kwargs))
-
-
-def _repeated(kwargs: Arguments, rows: Rows) -> sql.Composable:
-    """Every row of a repeated value is bad, not only the second one: nobody knows which is right."""
-    columns = [_column(kwargs)] if "column" in kwargs else _list(kwargs)
-    present = all_of(sql.SQL("{} IS NOT NULL").format(column) for column in columns)
-    return sql.SQL("{} AND count(*) FILTER (WHERE {}) OVER (PARTITION BY {}) > 1").format(
-        present, rows.where, sql.SQL(", ").join(columns)
-    )
 
 
 def _between(subject: sql.Composable, kwargs: Arguments) -> sql.Composable:
@@ -213,7 +211,7 @@ LIKE: Final = ("like_pattern", "like_pattern_list")
 PREDICATES: Final[Mapping[str, Predicate]] = {
     "expect_column_values_to_not_be_null": _is_null,
     "expect_column_values_to_be_null": _is_not_null,
-    "expect_column_values_to_be_unique": _repeated,
+    "expect_column_values_to_be_unique": repeated,
     "expect_column_values_to_be_between": _outside,
     "expect_column_values_to_be_in_set": _not_in_set,
     "expect_column_values_to_not_be_in_set": _in_set,
@@ -232,7 +230,7 @@ PREDICATES: Final[Mapping[str, Predicate]] = {
     "expect_column_pair_values_to_be_equal": _pair_differs,
     "expect_column_pair_values_a_to_be_greater_than_b": _not_greater,
     "expect_column_pair_values_to_be_in_set": _pair_not_in_set,
-    "expect_compound_columns_to_be_unique": _repeated,
+    "expect_compound_columns_to_be_unique": repeated,
     "expect_select_column_values_to_be_unique_within_record": _repeated_within,
     "expect_multicolumn_sum_to_equal": _other_sum,
     "expect_multicolumn_values_to_be_equal": _differing,
