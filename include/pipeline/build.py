@@ -1,6 +1,7 @@
 """Build a dataset's candidate: its SQL, run over the sources as of pinned batches."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg2
@@ -13,6 +14,7 @@ from include.specs import Dataset
 from include.warehouse.asof import pin, render
 from include.warehouse.connection import transaction
 from include.warehouse.staging import table_name
+from include.warehouse.texts import keep
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +27,19 @@ def build(
     run: str,
     *,
     as_of_batch: int | None = None,
+    batches: Mapping[str, int] | None = None,
     sql_folder: Path = SQL_FOLDER,
 ) -> Candidate:
     """Make `staging.<dataset>__<run>` with the dataset's columns, in their declared order.
 
-    Sources are read as of their newest batch, or their newest up to `as_of_batch`. A retry of the run
-    starts clean. Raises FatalError for SQL that fails and for columns that do not fit the roles.
+    Sources are read as of their newest batch, their newest up to `as_of_batch`, or exactly the given `batches`. A
+    retry of the run starts clean. Raises FatalError for SQL that fails and for columns that do not fit the roles.
     """
     target = table_name(dataset.name, run)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        batches = pin(connection, dataset.sources, as_of_batch)
-        query = render(connection, sql_folder / f"{dataset.name}.sql", batches)
+        pinned = pin(connection, dataset.sources, as_of_batch) if batches is None else dict(batches)
+        query = render(connection, sql_folder / f"{dataset.name}.sql", pinned)
+        keep(connection, query.template)
         _refuse_misfit(cursor, dataset, query.text)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(target)))
         cursor.execute(
@@ -47,9 +51,9 @@ def build(
         )
         rows = cursor.rowcount
         cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(target)))
-    log.info("built %s rows of %s as of %s", rows, dataset.name, batches)
+    log.info("built %s rows of %s as of %s", rows, dataset.name, pinned)
     return Candidate(
-        dataset=dataset.name, run=run, table=target, batches=batches, rows=rows, sql_hash=query.template_hash
+        dataset=dataset.name, run=run, table=target, batches=pinned, rows=rows, sql_hash=query.template_hash
     )
 
 

@@ -14,9 +14,10 @@ from include.warehouse.repeatable import refuse_unrepeatable
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Rendered SQL, the hash of its template, and the batches that it reads."""
+    """Rendered SQL, its template with the template's hash, and the batches that it reads."""
 
     text: str
+    template: str
     template_hash: str
     batches: dict[str, int]
 
@@ -73,7 +74,8 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
             f"{path.name} is not a valid template: {error}.", fix="only {{ source('…', '…') }} is known."
         ) from error
     refuse_unrepeatable(path.name, text)
-    return Query(text.strip().rstrip(";"), hashlib.sha256(template.encode()).hexdigest(), dict(batches))
+    digest = hashlib.sha256(template.encode()).hexdigest()
+    return Query(text.strip().rstrip(";"), template, digest, dict(batches))
 
 
 def as_of(connection: Connection, source: str, table: str, batch: int) -> str:
