@@ -164,6 +164,24 @@ class Exported(Ref):
     new: bool
 
 
+class Rebuilt(Ref):
+    """A version that was built again: `found` is the fingerprint of its rows now, `fingerprint` that of then.
+
+    `notes` name what is not as it was: rows that history has lost, libraries, what the gate let through.
+    """
+
+    dataset: str
+    version: int
+    fingerprint: str
+    found: str
+    rows: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        return self.found == self.fingerprint
+
+
 class Erasure(Ref):
     """What an erasure removed: rows by place (of `staging.…` tables, of `reports` pages), and versions by dataset.
 

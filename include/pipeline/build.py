@@ -1,6 +1,7 @@
 """Build a dataset's candidate: its SQL, run over the sources as of pinned batches."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from include.warehouse.asof import Query, pin, render
 from include.warehouse.column_lineage import Source, lineage
 from include.warehouse.connection import transaction
 from include.warehouse.staging import table_name
+from include.warehouse.texts import keep
 
 log = logging.getLogger(__name__)
 
@@ -29,29 +31,31 @@ def build(
     run: str,
     *,
     as_of_batch: int | None = None,
+    batches: Mapping[str, int] | None = None,
     sql_folder: Path = SQL_FOLDER,
 ) -> Candidate:
     """Make `staging.<dataset>__<run>` with the dataset's columns, in their declared order.
 
-    Sources are read as of their newest batch, or their newest up to `as_of_batch`. A retry of the run
-    starts clean. Raises FatalError for SQL that fails and for columns that do not fit the roles.
+    Sources are read as of their newest batch, their newest up to `as_of_batch`, or exactly the given `batches`. A
+    retry of the run starts clean. Raises FatalError for SQL that fails and for columns that do not fit the roles.
     """
     target = table_name(dataset.name, run)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        batches = pin(connection, dataset.sources, as_of_batch)
-        query = render(connection, sql_folder / f"{dataset.name}.sql", batches)
+        pinned = pin(connection, dataset.sources, as_of_batch) if batches is None else dict(batches)
+        query = render(connection, sql_folder / f"{dataset.name}.sql", pinned)
+        keep(connection, query.template)
         _refuse_misfit(cursor, dataset, query.text)
         select = sql.SQL("SELECT {} FROM ({}) AS built").format(
             sql.SQL(", ").join(map(sql.Identifier, dataset.columns)), sql.SQL(query.text)
         )
         traced = _traced(cursor, dataset, query, select)
         rows = _create(cursor, target, select)
-    log.info("built %s rows of %s as of %s", rows, dataset.name, batches)
+    log.info("built %s rows of %s as of %s", rows, dataset.name, pinned)
     return Candidate(
         dataset=dataset.name,
         run=run,
         table=target,
-        batches=batches,
+        batches=pinned,
         rows=rows,
         sql_hash=query.template_hash,
         lineage=traced,

@@ -17,6 +17,7 @@ from include.publish.manifest import manifest
 from include.specs import Dataset
 from include.warehouse import versions
 from include.warehouse.connection import transaction
+from include.warehouse.texts import keep
 from include.warehouse.validations import Validation, record, recorded
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ def audit(
     with transaction(warehouse_url) as connection:
         before = recorded(connection, run, dataset.name, STAGE)
         if before is None:
+            keep(connection, suite.content)
             record(connection, judged)
             write_report(reports, Report(judged, (), checked.raw))
     for verdict in (judged, before):

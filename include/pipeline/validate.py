@@ -23,6 +23,7 @@ from include.validate.suite import Suite, load_suite
 from include.warehouse.connection import transaction
 from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
 from include.warehouse.staging import table_name
+from include.warehouse.texts import keep
 from include.warehouse.validations import Validation, record, recorded
 
 log = logging.getLogger(__name__)
@@ -134,6 +135,7 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         at=case.at,
         evidence={"quarantine": asdict(news)} if news else {},
     )
+    keep(connection, case.suite.content)
     record(connection, validation)
     sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)
     write_report(reports, Report(validation, tuple(sample), checked.raw, case.dataset.gate.max_rejected))

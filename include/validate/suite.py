@@ -48,11 +48,12 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A named list of expectations; `hash` is the sha256 of their content, whatever the file's layout."""
+    """A named list of expectations; `hash` is the sha256 of their `content`, whatever the file's layout."""
 
     name: str
     expectations: tuple[Expectation, ...]
     hash: str
+    content: str
 
 
 @quiet()
@@ -74,7 +75,7 @@ def load_suite(folder: Path, name: str, columns: Sequence[str]) -> Suite:
             fix=f"add one, with the fewest rows that {name} may have.",
         )
     content = json.dumps(entries, sort_keys=True, ensure_ascii=False)
-    return Suite(name, expectations, hashlib.sha256(content.encode()).hexdigest())
+    return Suite(name, expectations, hashlib.sha256(content.encode()).hexdigest(), content)
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:

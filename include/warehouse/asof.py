@@ -25,9 +25,10 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Rendered SQL, the hash of its template, the batches that it reads, and the tables."""
+    """Rendered SQL, its template with the template's hash, the batches that it reads, and the tables."""
 
     text: str
+    template: str
     template_hash: str
     batches: dict[str, int]
     reads: tuple[Landed, ...] = ()
@@ -89,6 +90,7 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
     refuse_unrepeatable(path.name, text)
     return Query(
         text.strip().rstrip(";"),
+        template,
         hashlib.sha256(template.encode()).hexdigest(),
         dict(batches),
         tuple(reads.values()),

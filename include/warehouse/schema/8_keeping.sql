@@ -20,6 +20,14 @@ CREATE OR REPLACE VIEW sluice.current_tags AS
         SELECT DISTINCT ON (dataset, tag) * FROM sluice.tags ORDER BY dataset, tag, fact DESC) AS newest
     WHERE version IS NOT NULL;
 
+CREATE TABLE IF NOT EXISTS sluice.texts (
+    hash text PRIMARY KEY,
+    content text NOT NULL,
+    CHECK (hash = encode(sha256(convert_to(content, 'UTF8')), 'hex'))
+);
+COMMENT ON TABLE sluice.texts IS
+    'SQL templates and suites, by the SHA-256 under which manifests and judgements name them.';
+
 -- Puts a tag on a version. A tag names one version: it is taken off before it is put on another.
 CREATE OR REPLACE FUNCTION sluice.tag(
     dataset_name text, to_version integer, new_tag text, who text, why text, at timestamptz) RETURNS void
@@ -56,7 +64,8 @@ BEGIN
         FROM sluice.current_tags WHERE dataset = dataset_name AND tag = old_tag;
 END $$;
 
-SELECT sluice.only_grows('sluice.tags');
+SELECT sluice.only_grows('sluice.tags'), sluice.only_grows('sluice.texts');
+GRANT INSERT ON sluice.texts TO sluice_writer;
 REVOKE EXECUTE ON FUNCTION sluice.tag, sluice.untag FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sluice.tag, sluice.untag TO sluice_writer;
 
