@@ -28,6 +28,7 @@ DATASETS: tuple[Dataset, ...] = (
         export=Export(
             description="Payments of a sample shop, and whether a chargeback followed. All of it is made up.",
             licence="CC0-1.0",
+            citation="@misc{sluice_sample_shop, title = {Payments of the Sluice sample shop}}",
             creators=("The Sluice sample shop",),
             url="urn:sluice:dataset:payment_fraud",
         ),

@@ -10,7 +10,7 @@ from include import catalog
 from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
 from include.core.refs import Augmented, BatchRef, Candidate, Gated, VersionRef
-from include.orchestration import places
+from include.orchestration import lineage, places
 from include.orchestration.asked import (
     batch_as_asked,
     dataset_as_asked,
@@ -130,8 +130,10 @@ def build(name: str) -> Json:
     """Run the dataset's SQL over its sources as of the pinned batches."""
     from include.pipeline.build import build
 
-    run, as_of = get_current_context()["dag_run"].run_id, batch_as_asked(_params())
-    return _json(build(places.warehouse_url(), _seeded(name), run, as_of_batch=as_of))
+    as_of = batch_as_asked(_params())
+    candidate = build(places.warehouse_url(), _seeded(name), _run(), as_of_batch=as_of)
+    lineage.built(candidate)
+    return _json(candidate)
 
 
 @task
@@ -141,12 +143,13 @@ def validate(name: str, candidate: Json) -> Json:
     from include.pipeline.validate import validate
 
     found = Candidate.model_validate(candidate)
-    return _json(
-        validate(
-            places.warehouse_url(), catalog.dataset(name), found, suites=places.SUITES, reports=places.reports(),
-            at=_at(), report_url=places.reports_url(), attempt=_attempt(),
-        )
-    )  # fmt: skip
+    with lineage.judging(name, found.run, "gate"):
+        return _json(
+            validate(
+                places.warehouse_url(), catalog.dataset(name), found, suites=places.SUITES,
+                reports=places.reports(), at=_at(), report_url=places.reports_url(), attempt=_attempt(),
+            )
+        )  # fmt: skip
 
 
 @task
@@ -196,12 +199,13 @@ def audit(name: str, augmented: Json) -> Json:
     from include.pipeline.publish import audit
 
     made = Augmented.model_validate(augmented)
-    return _json(
-        audit(
-            places.warehouse_url(), _seeded(name), made, suites=places.SUITES, reports=places.reports(),
-            at=_at(), report_url=places.reports_url(), attempt=_attempt(),
-        )
-    )  # fmt: skip
+    with lineage.judging(name, made.gated.candidate.run, "audit"):
+        return _json(
+            audit(
+                places.warehouse_url(), _seeded(name), made, suites=places.SUITES, reports=places.reports(),
+                at=_at(), report_url=places.reports_url(), attempt=_attempt(),
+            )
+        )  # fmt: skip
 
 
 @task
@@ -211,9 +215,10 @@ def publish(name: str, audited: Json) -> Json:
     from include.pipeline.publish import publish
 
     made, code = Augmented.model_validate(audited), places.code_commit()
-    version = _json(publish(places.warehouse_url(), _seeded(name), made, at=_at(), code=code))
-    get_current_context()["outlet_events"][dataset_asset(name)].extra = version
-    return version
+    version = publish(places.warehouse_url(), _seeded(name), made, at=_at(), code=code)
+    get_current_context()["outlet_events"][dataset_asset(name)].extra = _json(version)
+    lineage.published(version)
+    return _json(version)
 
 
 @task
@@ -271,6 +276,10 @@ def _seeded(name: str) -> Dataset:
 def _params() -> dict[str, Any]:
     """The run's form, and whatever else a trigger put beside it."""
     return dict(get_current_context()["params"])
+
+
+def _run() -> str:
+    return str(get_current_context()["dag_run"].run_id)
 
 
 def _at() -> datetime:

@@ -85,7 +85,8 @@ def _write(
     """All files of the export, the manifest last; returns the manifest."""
     with connection.cursor() as cursor:
         types = column_types(cursor, version.table, "datasets")
-        readings = arrow_types.readings(cursor, version.table, types)
+        floats = declared.decimals == "float"
+        readings = arrow_types.readings(cursor, version.table, types, floats=floats)
     image = version.manifest["declaration"].get("image") if declared.images == "embed" else None
     fetch = fetch_from(storage)
     files = [

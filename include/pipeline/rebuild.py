@@ -134,7 +134,7 @@ def _pass(warehouse_url: str, declared: Dataset, candidate: Candidate, suite: Su
     bad, passed = (table_name(declared.name, candidate.run, part) for part in ("bad", "passed"))
     with transaction(warehouse_url) as connection:
         rules = to_judge(suite, outcomes)
-        verdict = judge(connection, candidate.table, bad, rules)
+        verdict = judge(connection, candidate.table, declared.key, bad, rules)
         refuse_disagreement(verdict, rules, outcomes)
         count = pass_on(connection, declared, candidate.table, bad, passed)
     gated = Gated(

@@ -50,14 +50,21 @@ class Measure:
     odd: bool = False
 
 
-def readings(cursor: Cursor, table: str, types: Mapping[str, str]) -> tuple[Reading, ...]:
+def readings(cursor: Cursor, table: str, types: Mapping[str, str], *, floats: bool = False) -> tuple[Reading, ...]:
     """How each column of `datasets.<table>` is read; `types` are Postgres' own, by column.
 
-    A numeric column becomes a decimal that holds all its digits. Where no Arrow type holds every value of a
-    column (NaN among decimals, infinity among times, lists of lists), it becomes text: exact, never rounded.
+    A numeric column becomes a decimal that holds all its digits, or with `floats` the nearest doubles. Where no
+    Arrow type holds every value of a column (NaN among decimals, infinity among times, lists of lists), it becomes
+    text: exact, never rounded.
     """
-    measured = dict(_measured(cursor, table, types))
-    return tuple(_reading(name, kind, measured.get(name, Measure())) for name, kind in types.items())
+    asked = {name: kind for name, kind in types.items() if not (floats and _is_numeric(kind))}
+    measured = dict(_measured(cursor, table, asked))
+    return tuple(
+        _reading(name, kind, measured.get(name, Measure()))
+        if name in asked
+        else Reading(Column(name, kind, "double"), _read_as(name, "float8"))
+        for name, kind in types.items()
+    )
 
 
 def arrow_type(name: str) -> "pa.DataType":
@@ -76,9 +83,11 @@ def arrow_type(name: str) -> "pa.DataType":
 
 def _reading(name: str, kind: str, measured: Measure) -> Reading:
     arrow, cast = _chosen(kind, measured)
-    column = sql.Identifier(name)
-    select = sql.SQL("{0}::{1} AS {0}").format(column, sql.SQL(cast)) if cast else column
-    return Reading(Column(name, kind, arrow), select)
+    return Reading(Column(name, kind, arrow), _read_as(name, cast) if cast else sql.Identifier(name))
+
+
+def _read_as(name: str, cast: str) -> sql.Composable:
+    return sql.SQL("{0}::{1} AS {0}").format(sql.Identifier(name), sql.SQL(cast))
 
 
 def _chosen(kind: str, measured: Measure) -> tuple[str, str]:

@@ -15,6 +15,8 @@ class Export(Spec):
     `croissant` and `card` describe the Parquet files, so they need them. `licence` is an identifier of SPDX
     (such as CC-BY-4.0) or an address; `citation` is BibTeX, `url` the dataset's page. An image column becomes
     the images themselves (`embed`: the files stand alone) or keeps paths below the object storage (`reference`).
+    Decimals of Postgres (`numeric`) are kept to the last digit (`exact`), or become what most learners take
+    (`float`: the nearest double).
     """
 
     formats: tuple[Format, ...] = ("parquet", "croissant", "card")
@@ -24,6 +26,7 @@ class Export(Spec):
     creators: tuple[str, ...] = ()
     url: str | None = None
     images: Literal["embed", "reference"] = "embed"
+    decimals: Literal["exact", "float"] = "exact"
 
     @model_validator(mode="after")
     def _describes_what_is_there(self) -> Self:

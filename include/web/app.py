@@ -9,12 +9,15 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_view
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from include.core.errors import SluiceError
 from include.specs import Dataset
+from include.warehouse import exports
 from include.warehouse.versions import list_versions
-from include.web import figures, queries
+from include.web import figures, lineage, queries
+from include.web.export_files import blocks, export_file, media_type
 from include.web.pages import REPORT_HEADERS, render
 from include.web.report_files import report_file
 
@@ -25,10 +28,13 @@ VERSIONS_SHOWN = 10
 logged_in = requires_access_view(AccessView.PLUGINS)
 
 
-def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], reports: Path) -> FastAPI:
-    """The pages over one warehouse, one catalog and one folder of reports.
+def create_app(
+    datasets: Sequence[Dataset], warehouse_url: Callable[[], str], reports: Path, storage: Callable[[], Any]
+) -> FastAPI:
+    """The pages over one warehouse, one catalog, one folder of reports and one object storage.
 
-    `warehouse_url` is called at each request, so that a connection changed in Airflow counts at once.
+    `warehouse_url` and `storage` are called at each request, so that a connection changed in Airflow counts at
+    once.
     """
     app = FastAPI(
         title="Sluice", dependencies=[Depends(logged_in)], docs_url=None, redoc_url=None, openapi_url=None
@@ -65,7 +71,20 @@ def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], re
             if found is None:
                 raise HTTPException(404, f"Dataset {dataset!r} has no version {version}.")
             judged = queries.judgements_of(connection, [figures.run_of(found)])
-        return render(request, "version.html", version=figures.shown(found, judged))
+            files = exports.recorded(connection, dataset, version)
+        traced, decided_by = lineage.traced(found.manifest), lineage.rows_decided_by(found.manifest)
+        version_shown = figures.shown(found, judged)
+        return render(
+            request, "version.html", version=version_shown, exports=files, traced=traced, decided_by=decided_by
+        )  # fmt: skip
+
+    @app.get("/exports/{dataset}/{version}/{path:path}")
+    def send_export(dataset: str, version: int, path: str) -> Response:
+        with queries.reading(warehouse_url()) as connection:
+            known = exports.recorded(connection, dataset, version)
+        if (file := export_file(storage(), dataset, version, path, known)) is None:
+            raise HTTPException(404, "There is no such file: it was never exported, or has been removed.")
+        return StreamingResponse(blocks(file), media_type=media_type(path), headers=REPORT_HEADERS)
 
     @app.get("/data-docs")
     def list_reports(request: Request, page: int = Query(1, ge=1, le=100_000), dataset: str = "") -> Response:

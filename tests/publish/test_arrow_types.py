@@ -1,6 +1,7 @@
 """Which Arrow type a column gets: one that holds every value exactly, or text."""
 
 import pytest
+from psycopg2 import sql
 
 from include.publish.arrow_types import arrow_type, readings
 from include.warehouse.connection import transaction
@@ -44,6 +45,16 @@ def test_the_values_decide_where_the_type_does_not(warehouse_url, publish):
     columns = ", ".join(f"x{n} {kind}" for n, kind in enumerate(declared))
     rows = [f"('{n}', 'train', {', '.join(values)})" for n, values in enumerate((first, second))]
     assert tuple(types_of(warehouse_url, publish(columns, *rows)).values()) == expected
+
+
+def test_decimals_may_be_floats_instead(warehouse_url, publish):
+    table = publish("x numeric(8, 2), n numeric, t text", "('1', 'train', 1.5, 'NaN', 'a')")
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        types = column_types(cursor, table, "datasets")
+        found = readings(cursor, table, types, floats=True)
+        cursor.execute(sql.SQL("SELECT {} FROM datasets.t_v1").format(sql.SQL(", ").join(r.select for r in found)))
+        assert [str(value) for value in cursor.fetchone()][2:] == ["1.5", "nan", "a"]
+    assert [r.column.arrow for r in found][2:] == ["double", "double", "string"]
 
 
 @pytest.mark.parametrize(
