@@ -11,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError, GateRejected
 from include.core.refs import Candidate, Gated, Outcome
+from include.pipeline.drift import Compared, compare
 from include.specs import Dataset
 from include.validate.checkpoint import Checked, run_checkpoint
 from include.validate.gate import decide
@@ -22,6 +23,7 @@ from include.validate.suite import Suite, load_suite
 from include.warehouse.connection import transaction
 from include.warehouse.quarantine import Origin, quarantine, quarantined_rows
 from include.warehouse.staging import table_name
+from include.warehouse.summaries import keep
 from include.warehouse.validations import Validation, record, recorded
 
 log = logging.getLogger(__name__)
@@ -100,6 +102,8 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
     if known := recorded(connection, case.candidate.run, case.dataset.name, STAGE):
         return known
     verdict, passed, outcomes = _part(connection, case, checked.outcomes)
+    drift = compare(connection, case.dataset, case.table("passed")) if passed else Compared()
+    outcomes = (*outcomes, *drift.finding.outcomes)
     origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
     query = rejected_rows(case.dataset, case.candidate.table, case.table("bad"))
     quarantined = quarantine(connection, case.dataset.name, query, origin)
@@ -124,6 +128,7 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         suite_hash=case.suite.hash,
         report=report_path(case.dataset.name, case.candidate.run, STAGE),
         at=case.at,
+        evidence={f.name: f.evidence for f in (drift.finding,) if f.evidence},
     )
     record(connection, validation)
     sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)
@@ -131,6 +136,8 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
     _drop(connection, case.table("bad"))
     if decision.decision == "reject":
         _drop(connection, case.table("passed"))
+    else:
+        keep(connection, case.dataset.name, case.candidate.run, drift.summaries)
     return validation
 
 
