@@ -86,9 +86,9 @@ class Summary:
         """Whether every word is counted under its own name."""
         return sum(self.named.values()) == self.rows - self.nulls
 
-    def at(self, level: int) -> dict[int, int]:
+    def at(self, level: int) -> Mapping[int, int]:
         """The bins after they have given up `level` bits, no fewer than they have."""
-        return dict(self.bins) if level == self.level else _shifted(self.bins, level - self.level)
+        return self.bins if level == self.level else _shifted(self.bins, level - self.level)
 
     def merged(self, other: Self) -> "Summary":
         """The summary of the rows of both."""

@@ -48,24 +48,29 @@ def tabulate(before: Summary, both: Summary) -> Table:
 
 def _numbers(before: Summary, both: Summary, share: float) -> list[tuple[str, int, int]]:
     """(name, rows before, rows of both) of some ten bins that hold about as many rows each, in their order."""
-    old, total = before.at(both.level), sum(both.bins.values())
+    import numpy as np
+
+    if not both.bins:
+        return []
+    old, places = before.at(both.level), list(both.bins)
+    rows = np.array([[old.get(place, 0) for place in places], list(both.bins.values())])
+    passed, total = rows[1].cumsum(), rows[1].sum()
     most = min(NUMBER_BINS, int(total * share / EXPECTED))
+    # Each bin of the summary goes where its middle lies among all rows.
+    part = (most * (passed - rows[1] / 2) / total).astype(int)
+    starts = np.flatnonzero(np.diff(part, prepend=-1))
     found: list[list[int]] = []
-    passed, last = 0, -1
-    for place, rows in both.bins.items():
-        part = int(most * (passed + rows / 2) / total)
-        passed += rows
-        if part != last and (not found or found[-1][2] * share >= EXPECTED):
-            found.append([place, 0, 0])
-        last = part
-        found[-1][1] += old.get(place, 0)
-        found[-1][2] += rows
+    for start, held, all_ in zip(starts.tolist(), *np.add.reduceat(rows, starts, axis=1).tolist(), strict=True):
+        if not found or found[-1][2] * share >= EXPECTED:
+            found.append([places[start], 0, 0])
+        found[-1][1] += held
+        found[-1][2] += all_
     if len(found) > 1 and found[-1][2] * share < EXPECTED:
-        _, few_old, few = found.pop()
-        found[-1][1] += few_old
-        found[-1][2] += few
+        _, held, all_ = found.pop()
+        found[-1][1] += held
+        found[-1][2] += all_
     edges = [bounds(place, both.level)[0] for place, _, _ in found]
-    return [(_between(edges, n), rows, all_) for n, (_, rows, all_) in enumerate(found)]
+    return [(_between(edges, n), held, all_) for n, (_, held, all_) in enumerate(found)]
 
 
 def _between(edges: Sequence[float], place: int) -> str:
