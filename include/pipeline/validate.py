@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from include.core.errors import FatalError, GateRejected
 from include.core.failpoints import failpoint
 from include.core.refs import Candidate, Gated, Outcome
+from include.pipeline.drift import Compared, compare
 from include.specs import Dataset
 from include.validate.checkpoint import Checked, run_checkpoint
 from include.validate.gate import decide
@@ -20,10 +21,10 @@ from include.validate.predicates import refuse_untold
 from include.validate.reports import Report, report_path, write_report
 from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, rejected_rows, to_judge
 from include.validate.suite import Suite, load_suite
+from include.warehouse import summaries, texts
 from include.warehouse.connection import transaction
 from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
 from include.warehouse.staging import table_name
-from include.warehouse.texts import keep
 from include.warehouse.validations import Validation, record, recorded
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,8 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
     if known := recorded(connection, case.candidate.run, case.dataset.name, STAGE):
         return known
     verdict, passed, outcomes = _part(connection, case, checked.outcomes)
+    drift = compare(connection, case.dataset, case.table("passed")) if passed else Compared()
+    outcomes = (*outcomes, *drift.finding.outcomes)
     origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
     query = rejected_rows(case.table("bad"))
     quarantined = quarantine(connection, case.dataset.name, query, origin)
@@ -119,6 +122,7 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
     decision = decide(outcomes, verdict.rows, quarantined, case.dataset.gate)
     tells = verdict.rows > 0 and all(outcome.exception is None for outcome in outcomes)
     news = quarantine_news(connection, case.dataset.name, origin, tells=tells)
+    evidence = {"quarantine": asdict(news) if news else {}, drift.finding.name: drift.finding.evidence}
     validation = Validation(
         run=case.candidate.run,
         dataset=case.dataset.name,
@@ -133,15 +137,17 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         suite_hash=case.suite.hash,
         report=report_path(case.dataset.name, case.candidate.run, STAGE),
         at=case.at,
-        evidence={"quarantine": asdict(news)} if news else {},
+        evidence={name: found for name, found in evidence.items() if found},
     )
-    keep(connection, case.suite.content)
+    texts.keep(connection, case.suite.content)
     record(connection, validation)
     sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)
     write_report(reports, Report(validation, tuple(sample), checked.raw, case.dataset.gate.max_rejected))
     _drop(connection, case.table("bad"))
     if decision.decision == "reject":
         _drop(connection, case.table("passed"))
+    else:
+        summaries.keep(connection, case.dataset.name, case.candidate.run, drift.summaries)
     return validation
 
 

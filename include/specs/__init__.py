@@ -1,6 +1,6 @@
 """Frozen, validated declarations: what to collect and what to curate, with every default in one place."""
 
-from include.specs.dataset import Augment, Balance, Dataset, GatePolicy, Split
+from include.specs.dataset import Augment, Balance, Dataset, Drift, GatePolicy, Split
 from include.specs.export import Export
 from include.specs.personal import Pii, Subject, Via
 from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
@@ -10,6 +10,7 @@ __all__ = [
     "Balance",
     "CrawlPolicy",
     "Dataset",
+    "Drift",
     "Export",
     "GatePolicy",
     "Pii",

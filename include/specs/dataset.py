@@ -62,6 +62,19 @@ class Augment(Spec):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class Drift(Spec):
+    """How the rows that passed the gate are compared with the published version, column by column.
+
+    In a share of `false_alarms` of all runs without drift some column is called drifted. What is drifted is an
+    outcome of this `severity`: `info` is on record alone, `warning` is told, `critical` rejects. `columns` are
+    compared; if none are named, the numeric ones, the categorical ones and the label.
+    """
+
+    severity: Literal["info", "warning", "critical"] = "info"
+    false_alarms: float = Field(default=0.01, gt=0, le=0.2)
+    columns: tuple[str, ...] = ()
+
+
 class Dataset(Spec):
     """One training table: `catalog/sql/<name>.sql` builds it, the suite of the same name judges it.
 
@@ -89,6 +102,7 @@ class Dataset(Spec):
     split: Split = Split()
     balance: Balance | None = None
     augment: Augment | None = None
+    drift: Drift | None = None
     seed: int = 0
     subjects: dict[Name, str | None] = Field(default_factory=dict)
     on_erasure: Literal["retire", "rebuild"] = "retire"
@@ -119,6 +133,8 @@ class Dataset(Spec):
             raise ValueError("declare balance (tables) or augment (images), not both")
         if self.augment and not self.image:
             raise ValueError("augment needs an image column")
+        if self.drift and (unknown := sorted(set(self.drift.columns) - set(self.columns))):
+            raise ValueError(f"columns that are compared for drift must be declared: {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from typing import Any
 from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.validate.clean_html import clean_html
+from include.validate.drift_section import drift_section
 from include.validate.quiet import quiet
 from include.warehouse.quarantine import QuarantinedRow
 from include.warehouse.staging import slug
@@ -96,6 +97,7 @@ def render_report(report: Report) -> str:
         failed=sorted((o for o in report.validation.outcomes if not o.success), key=_rank),
         held=[o for o in report.validation.outcomes if o.success],
         expected=_expected(report.raw),
+        drift=drift_section(environment, report.validation.evidence),
         details=clean_html(data_docs(report.raw)),
     )
 

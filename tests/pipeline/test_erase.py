@@ -88,6 +88,17 @@ def test_versions_that_hold_the_subject_are_retired_and_the_view_moves_to_the_ne
     assert shop.execute("SELECT DISTINCT reason FROM sluice.retirements") == [("holds the erased subject",)]
 
 
+def test_of_retired_versions_and_of_runs_that_published_nothing_no_summary_is_left(shop):
+    for run, batch, real in (("run_1", 1, [(4, 7)]), ("run_2", 2, [(1, 42), (4, 7)])):
+        shop.publish(run, batch, real=real)
+    for dataset, run in (("fraud", "run_1"), ("fraud", "run_2"), ("fraud", "run_3"), ("prices", "run_1")):
+        shop.execute("INSERT INTO sluice.summaries VALUES (%s, %s, 'amount', '{}')", dataset, run)
+    assert shop.erase().retired == {"fraud": [2]}
+    assert shop.execute("SELECT dataset, run FROM sluice.summaries") == [("fraud", "run_1")]
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        shop.execute("DELETE FROM sluice.summaries")
+
+
 def test_where_no_version_is_left_the_view_keeps_its_columns_and_has_no_rows(shop):
     shop.publish("run_2", 2, real=[(1, 42), (4, 7)])
     shop.execute("CREATE VIEW staging.frauds AS SELECT id FROM datasets.fraud WHERE is_fraud")

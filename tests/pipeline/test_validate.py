@@ -11,10 +11,12 @@ import pytest
 from include.core.errors import FatalError, GateRejected
 from include.core.refs import Candidate, GateDecision
 from include.pipeline.validate import validate
-from include.specs import Dataset, GatePolicy
+from include.specs import Dataset, Drift, GatePolicy
 from include.warehouse.connection import transaction
 from include.warehouse.staging import sweep, table_name
+from include.warehouse.summaries import kept
 from include.warehouse.validations import Validation, record
+from include.warehouse.versions import begin, publish
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 PAYMENTS = Dataset(
@@ -354,3 +356,36 @@ def test_a_run_that_judged_in_part_or_on_an_older_batch_resolves_nothing(warehou
         ("3", -5, ["amount_positive"], 1, "day 1", "day 5", None),
         ("4", -1, ["amount_positive"], 1, "day 2", "day 2", "day 5"),
     ]
+
+
+def test_drift_from_the_published_version_is_told_on_record_and_on_the_page(warehouse_url, tmp_path):
+    watched = PAYMENTS.model_copy(update={"drift": Drift(severity="warning")})
+
+    def rows(first, last, more):
+        return ", ".join(f"({n}, {n % 90 + more}, 'card', {n % 2})" for n in range(first, last))
+
+    before = judged(warehouse_url, tmp_path, candidate(warehouse_url, rows(1, 600, 0), "r1"), watched)
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        begin(cursor, "made", before.table, watched.columns)
+        publish(connection, "pay", "made", "f", {"run": "r1", "sources": []}, AT)
+    after = judged(warehouse_url, tmp_path, candidate(warehouse_url, rows(1, 900, 0), "r2"), watched)
+    assert after.decision.warnings == ()
+    shifted = f"{rows(1, 600, 0)}, {rows(600, 900, 40)}"
+    found = judged(warehouse_url, tmp_path, candidate(warehouse_url, shifted, "r3"), watched)
+    (warning,) = found.decision.warnings
+    assert warning.startswith("amount as published failed: observed new rows: PSI ")
+    (drift,) = query(
+        warehouse_url, "SELECT evidence -> 'drift' FROM sluice.validations WHERE run = 'r3' AND stage = 'gate'"
+    )[0]
+    assert drift["rows"] == {"published": 599, "new": 300, "known": 599, "gone": 0}
+    assert [name for name, both in drift["columns"].items() if both["new"]["drifted"]] == ["amount"]
+    assert "Drift against version 1" in (tmp_path / "reports" / found.report).read_text()
+    with transaction(warehouse_url) as connection:
+        assert {name: s.rows for name, s in kept(connection, "pay", "r3").items()} == {
+            "amount": 899, "method": 899, "fraud": 899,
+        }  # fmt: skip
+    strict = PAYMENTS.model_copy(update={"drift": Drift(severity="critical")})
+    with pytest.raises(GateRejected, match="amount as published failed"):
+        judged(warehouse_url, tmp_path, candidate(warehouse_url, shifted, "r4"), strict)
+    with transaction(warehouse_url) as connection:
+        assert kept(connection, "pay", "r4") == {}

@@ -11,11 +11,9 @@ from typing import Any, Self
 from pydantic import ValidationError
 from scrapy.crawler import Crawler
 
-from include.collect.spiders.records import UNSTORABLE, Found, Page, Seen
+from include.collect.spiders.records import LONGEST_KEY, UNSTORABLE, Found, Page, Seen
 from include.core.crawl import KILLED, Link
 
-# A key is indexed, and Postgres indexes no more than some 2,700 bytes.
-LONGEST_KEY = 2_000
 log = logging.getLogger(__name__)
 
 Rejection = tuple[str, str | None, dict[str, Any], list[str]]
@@ -63,9 +61,6 @@ class Judge:
             return
         row = record.row()
         key = row[[name for name, _ in model.columns()].index(model.key)]
-        if reasons := _unlandable(model.columns(), row, model.key, key):
-            rejected.append(_rejected(model.table, key, found.values, reasons))
-            return
         for picture in record.pictures():
             pictures.append(picture.path)
             if picture.path not in self._written:
@@ -98,21 +93,6 @@ def say(**facts: Any) -> None:
     """One line of JSON to the parent process."""
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
-
-
-def _unlandable(columns: list[tuple[str, str]], row: list[str | None], key: str, value: str | None) -> list[str]:
-    """Why Postgres would refuse the row, whatever its model allows."""
-    reasons = []
-    for (name, kind), text in zip(columns, row, strict=True):
-        if text is not None and UNSTORABLE.search(text):
-            reasons.append(f"{name}: badly_encoded")
-        elif text is not None and kind == "bigint" and not -(2**63) <= int(text) < 2**63:
-            reasons.append(f"{name}: out_of_range")
-    if not value:
-        reasons.append(f"{key}: no_key")
-    elif len(value.encode("utf-8", "replace")) > LONGEST_KEY:
-        reasons.append(f"{key}: too_long")
-    return reasons
 
 
 def _rejected(table: str, key: Any, values: Mapping[str, Any], reasons: list[str]) -> Rejection:

@@ -50,6 +50,8 @@ def test_a_good_record_is_a_row_under_its_key(judged):
         ("", 1, ["name: no_key"]),
         ("a" * 2_001, 1, ["name: too_long"]),
         ("a", "many", ["size: int_parsing"]),
+        ("a\x00", 2**63, ["name: badly_encoded", "size: out_of_range"]),
+        ("", "many", ["name: no_key", "size: int_parsing"]),
     ],
 )
 def test_what_no_table_could_hold_is_rejected(judged, name, size, reasons):
