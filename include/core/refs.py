@@ -73,7 +73,10 @@ class Candidate(Ref):
 
 
 class Outcome(Ref):
-    """What one expectation said. `unexpected` counts rows; None for table-level expectations."""
+    """What one expectation said. `unexpected` counts rows; None for table-level expectations.
+
+    `dimension` is one of the six of data quality (include/core/dimensions.py).
+    """
 
     rule: str
     type: str
@@ -84,6 +87,7 @@ class Outcome(Ref):
     exception: str | None = None
     unexpected: int | None = None
     observed: str | None = None
+    dimension: str | None = None
 
 
 class Finding(Ref):
@@ -98,7 +102,10 @@ class Finding(Ref):
 
 
 class GateDecision(Ref):
-    """The verdict on a candidate: `decision` is `publish` or `reject`, `reasons` say why in words."""
+    """The verdict on a candidate: `publish`, `hold` (until a person approves it) or `reject`.
+
+    `reasons` say in words why it is rejected, `warnings` what else is told, and held for.
+    """
 
     decision: str
     reasons: tuple[str, ...] = ()

@@ -105,7 +105,7 @@ def _as_gx(context: "EphemeralDataContext", suite: Suite) -> Any:
                 ExpectationConfiguration(
                     type=e.type,
                     kwargs=dict(e.kwargs),
-                    meta={**e.meta, "rule": e.rule},
+                    meta={**e.meta, "rule": e.rule, "dimension": e.dimension},
                     severity=FailureSeverity(e.severity),
                 )
                 for e in suite.expectations
@@ -131,6 +131,7 @@ def _outcome(expectation: Expectation, results: list[dict[str, Any]]) -> Outcome
         exception=exception,
         unexpected=result.get("unexpected_count") if expectation.row_level else None,
         observed=None if observed is None else str(observed)[:500],
+        dimension=expectation.dimension,
     )
 
 

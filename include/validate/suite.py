@@ -7,18 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from include.core.dimensions import DIMENSIONS
 from include.core.errors import FatalError
 from include.validate.conditions import condition_columns
 from include.validate.quiet import quiet
 
 SEVERITIES: Final = ("critical", "warning", "info")
 ROW_COUNT: Final = "expect_table_row_count_to_be_between"
+# Parts of a type's name that tell its dimension, the first that is there.
+_TELLING: Final = (
+    ("uniqueness", ("unique",)),
+    ("consistency", ("pair_values", "multicolumn", "other_table", "comparison", "columns_to_match")),
+    ("completeness", ("not_be_null", "non_null", "row_count", "column_count", "to_exist", "contain_set")),
+    ("accuracy", ("mean", "median", "stdev", "sum", "quantile", "_max_", "_min_", "z_scores", "outliers",
+                  "kl_divergence", "most_common")),
+)  # fmt: skip
 _COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One expectation of a suite. `row_level` tells rules on rows from rules on the whole table."""
+    """One expectation of a suite. `row_level` tells rules on rows from rules on the whole table.
+
+    `dimension` is the one of data quality that it measures.
+    """
 
     rule: str
     type: str
@@ -26,6 +38,7 @@ class Expectation:
     severity: str
     row_level: bool
     meta: Mapping[str, Any]
+    dimension: str = "validity"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -48,7 +61,7 @@ def load_suite(folder: Path, name: str, columns: Sequence[str]) -> Suite:
 
     `columns` are those of the table that will be judged. Raises FatalError, naming rule, value and fix,
     for whatever would make the suite judge less than it says: a missing or broken file, unknown
-    expectations, arguments, columns and severities, two rules of one name, no critical row count.
+    expectations, arguments, columns, severities and dimensions, two rules of one name, no critical row count.
     """
     path = folder / f"{name}.json"
     entries = _entries(path)
@@ -60,8 +73,21 @@ def load_suite(folder: Path, name: str, columns: Sequence[str]) -> Suite:
             " an empty table passes every other rule.",
             fix=f"add one, with the fewest rows that {name} may have.",
         )
-    content = json.dumps(entries, sort_keys=True, ensure_ascii=False)
-    return Suite(name, expectations, hashlib.sha256(content.encode()).hexdigest())
+    return Suite(name, expectations, _hash(entries))
+
+
+def stored(folder: Path, name: str) -> tuple[str, dict[str, tuple[str, dict[str, Any]]]]:
+    """The hash of a suite as it lies there now, and type and arguments of its rules.
+
+    For a suite that a table has been judged by: nothing is checked again, and Great Expectations not loaded.
+    """
+    entries = _entries(folder / f"{name}.json")
+    rules = {(e["meta"] or {}).get("rule") or _default_rule(e["type"], e["kwargs"] or {}): e for e in entries}
+    return _hash(entries), {rule: (e["type"], e["kwargs"] or {}) for rule, e in rules.items()}
+
+
+def _hash(entries: Sequence[Mapping[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(entries, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
@@ -93,7 +119,12 @@ def _expectation(entry: dict[str, Any], file: str, columns: Sequence[str]) -> Ex
     implementation = _implementation(entry, file)
     meta = entry["meta"] or {}
     rule = meta.get("rule") or _default_rule(kind, kwargs)
-    return Expectation(rule, kind, kwargs, severity, _is_row_level(implementation), meta)
+    dimension = meta.get("dimension") or default_dimension(kind)
+    if dimension not in DIMENSIONS:
+        raise FatalError(
+            f"{kind} in suite {file} has the unknown dimension {dimension!r}.", fix=f"use {', '.join(DIMENSIONS)}."
+        )
+    return Expectation(rule, kind, kwargs, severity, _is_row_level(implementation), meta, dimension)
 
 
 def _implementation(entry: dict[str, Any], file: str) -> type:
@@ -139,6 +170,15 @@ def _default_rule(kind: str, kwargs: Mapping[str, Any]) -> str:
         if kind.startswith(prefix):
             return ": ".join(filter(None, (", ".join(_columns(kwargs)), kind.removeprefix(prefix))))
     return kind
+
+
+def default_dimension(kind: str) -> str:
+    """The dimension that a type of expectation most often measures, where its meta names none.
+
+    That something is timely no type shows: such a rule says so itself.
+    """
+    named = (dimension for dimension, words in _TELLING if any(word in kind for word in words))
+    return next(named, "validity")
 
 
 def _refuse_twins(expectations: Sequence[Expectation], file: str) -> None:

@@ -41,7 +41,9 @@ def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], re
             versions = list_versions(connection)
             judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
             latest = queries.latest_judgements(connection)
-        cards = figures.cards(catalog, versions, judged, latest, VERSIONS_SHOWN)
+            past = queries.history(connection)
+            asked = queries.last_words(connection, [(v.dataset, v.run) for v in latest.values()])
+        cards = figures.cards(catalog, versions, judged, latest, VERSIONS_SHOWN, history=past, asked=asked)
         return render(request, "datasets.html", cards=cards, only="")
 
     @app.get("/datasets/{dataset}")
@@ -50,10 +52,13 @@ def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], re
             versions = list_versions(connection, dataset)
             judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
             latest = queries.validations(connection, dataset=dataset, limit=1)
+            past = queries.history(connection, dataset)
+            asked = queries.last_words(connection, [(v.dataset, v.run) for v in latest])
         if dataset not in catalog and not versions and not latest:
             raise HTTPException(404, f"There is no dataset {dataset!r}.")
         declared = {name: spec for name, spec in catalog.items() if name == dataset}
-        cards = figures.cards(declared, versions, judged, {v.dataset: v for v in latest}, len(versions))
+        newest = {v.dataset: v for v in latest}
+        cards = figures.cards(declared, versions, judged, newest, len(versions), history=past, asked=asked)
         return render(request, "datasets.html", cards=cards, only=dataset)
 
     @app.get("/datasets/{dataset}/{version}")

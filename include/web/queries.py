@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from psycopg2.extensions import connection as Connection
 
+from include.core.dimensions import RUNS
+from include.warehouse.approvals import Word, standing, words
 from include.warehouse.connection import connect
 from include.warehouse.validations import COLUMNS, Validation, from_row
 
@@ -54,6 +56,28 @@ def latest_judgements(connection: Connection) -> dict[str, Validation]:
             " ORDER BY dataset, judged_at DESC, run DESC, stage"
         )
         return {found.dataset: found for found in map(from_row, cursor.fetchall())}
+
+
+def history(connection: Connection, dataset: str | None = None) -> dict[str, list[Validation]]:
+    """Each dataset's newest judgements at the gate, oldest first: as many as a course goes back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {COLUMNS} FROM (SELECT DISTINCT dataset AS name FROM sluice.validations"  # noqa: S608  # a constant
+            " WHERE %(dataset)s::text IS NULL OR dataset = %(dataset)s) AS known, LATERAL"
+            " (SELECT * FROM sluice.validations WHERE dataset = name AND stage = 'gate'"
+            " ORDER BY judged_at DESC, run DESC LIMIT %(runs)s) AS newest ORDER BY dataset, judged_at, run",
+            {"dataset": dataset, "runs": RUNS},
+        )
+        found: dict[str, list[Validation]] = {}
+        for validation in map(from_row, cursor.fetchall()):
+            found.setdefault(validation.dataset, []).append(validation)
+        return found
+
+
+def last_words(connection: Connection, runs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Word]:
+    """What stands about the given (dataset, run) pairs, of those that somebody was asked about."""
+    said = {(dataset, run): standing(words(connection, run, dataset)) for dataset, run in runs}
+    return {pair: word for pair, word in said.items() if word is not None}
 
 
 def judgements_of(
