@@ -111,8 +111,9 @@ def publish(
         with transaction(warehouse_url) as connection:
             if done := _published_by(connection, dataset.name, run, augmented.table):
                 return done
+            approval = approved(connection, dataset, run)
             _hold(connection, augmented.table, patience)
-            audited, approval = _audited(connection, dataset, augmented), approved(connection, dataset, run)
+            audited = _audited(connection, dataset, augmented)
             digest = fingerprint(connection, augmented.table)
             facts = manifest(connection, dataset, augmented, audited, code) | {"approval": approval}
             number, new, current = versions.publish(connection, dataset.name, augmented.table, digest, facts, at)

@@ -76,10 +76,11 @@ def ended(stack, path):
     return state, tasks["approve"], tasks["publish"]
 
 
-def why(stack, path):
-    """The reason in the log of the task's last try."""
-    attempt = stack.api.get(f"{path}/{TASK}")["try_number"]
-    return reason_in(stack.api.get(f"{path}/{TASK}/logs/{attempt}", full_content="true")["content"])
+def why(stack, path, task="approve"):
+    """The reason in the log of a task's last try."""
+    place = f"{path}/taskInstances/{task}"
+    attempt = stack.api.get(place)["try_number"]
+    return reason_in(stack.api.get(f"{place}/logs/{attempt}", full_content="true")["content"])
 
 
 def test_a_held_run_waits_for_a_person_and_is_published_with_their_name_and_reason(without_eights):
@@ -107,7 +108,9 @@ def test_a_held_run_waits_for_a_person_and_is_published_with_their_name_and_reas
     assert approval["asked_at"] < approval["at"]
 
 
-def test_a_rejection_fails_the_run_publishes_nothing_and_stays_when_the_task_is_cleared(without_eights):
+def test_a_rejection_fails_the_run_publishes_nothing_and_stays_whatever_is_cleared_or_called_a_success(
+    without_eights,
+):
     stack = without_eights
     path, before = waiting(stack), versions(stack)
     answer(stack, path, "Reject", "eights are missing")
@@ -121,6 +124,12 @@ def test_a_rejection_fails_the_run_publishes_nothing_and_stays_when_the_task_is_
     stack.api.post(f"/dags/{DAG}/clearTaskInstances", {"task_ids": ["approve"], **whole})
     assert ended(stack, path) == ("failed", "failed", "upstream_failed")
     assert "admin rejected it: eights are missing" in why(stack, path)
+
+    # Nor does it help to call the task a success: publish asks the warehouse.
+    stack.api.patch(f"{path}/{TASK}", {"new_state": "success"})
+    stack.api.post(f"/dags/{DAG}/clearTaskInstances", {"task_ids": ["publish"], **whole})
+    assert ended(stack, path) == ("failed", "success", "failed")
+    assert "admin rejected it: eights are missing" in why(stack, path, "publish")
     assert versions(stack) == before
 
 
