@@ -1,6 +1,6 @@
 """One Airflow DAG for each dataset of the catalog, run when any of its sources has something new.
 
-build → validate and gate → balance or augment → audit → publish → export
+build → validate and gate → balance or augment → audit → (approve) → publish → export
 """
 
 from airflow.sdk import DAG
@@ -21,6 +21,8 @@ for dataset in DATASETS:
             made = tasks.balance(name, gated)
         audited = tasks.audit(name, made)
         version = tasks.publish.override(outlets=[assets.dataset_asset(name)])(name, audited)
+        if dataset.gate.on_warning == "approve":
+            tasks.approve(name, audited) >> version
         version >> tasks.sweep(name).as_teardown()
         if dataset.export:
             tasks.export(name, version)

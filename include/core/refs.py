@@ -80,7 +80,8 @@ class Candidate(Ref):
 class Outcome(Ref):
     """What one expectation said. `unexpected` counts rows; None for table-level expectations.
 
-    `whole` says why the table was judged whole, where no single row is bad or none can be told apart.
+    `whole` says why the table was judged whole, where no single row is bad or none can be told apart; `dimension`
+    is one of the six of data quality (include/core/dimensions.py).
     """
 
     rule: str
@@ -93,6 +94,7 @@ class Outcome(Ref):
     unexpected: int | None = None
     observed: str | None = None
     whole: str | None = None
+    dimension: str | None = None
 
 
 class Finding(Ref):
@@ -107,7 +109,10 @@ class Finding(Ref):
 
 
 class GateDecision(Ref):
-    """The verdict on a candidate: `decision` is `publish` or `reject`, `reasons` say why in words."""
+    """The verdict on a candidate: `publish`, `hold` (until a person approves it) or `reject`.
+
+    `reasons` say in words why it is rejected, `warnings` what else is told, and held for.
+    """
 
     decision: str
     reasons: tuple[str, ...] = ()

@@ -57,6 +57,8 @@ def environment(
             # Tasks of a killed run are taken up again in a minute rather than five.
             "orphaned_tasks_check_interval": 15,
             "task_instance_heartbeat_timeout": 60,
+            # So soon is it noticed that nobody answered in time.
+            "trigger_timeout_check_interval": 5,
         },
         "dag_processor": {"refresh_interval": 10, "min_file_process_interval": 10},
         "openlineage": {"namespace": "sluice", "emission_policy": json.dumps(UNTOLD)},

@@ -29,6 +29,9 @@ class Api:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._call("POST", path, {}, body)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("PATCH", path, {}, body)
+
     def asset_events(self, dag: str, run: str, *, patience: float = 0) -> list[dict[str, Any]]:
         """The asset events that a run emitted, each with the runs that it started.
 

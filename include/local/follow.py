@@ -122,6 +122,10 @@ class Follower:
             run.ended_at = time.monotonic()
         for task in run.tasks:
             seen = (run.dag, run.run, task.name, task.map_index, task.attempt)
+            if task.state == "awaiting_input" and seen not in self._told:
+                self._told.add(seen)
+                form = f"{self.api.server}/dags/{run.dag}/runs/{run.run}/tasks/{task.name}/required_actions"
+                self.progress.note(f"{run.dag} · {task.label} waits for a person: {form}")
             if task.state in {"failed", "up_for_retry"} and seen not in self._told:
                 self._told.add(seen)
                 what = "failed" if task.state == "failed" else f"failed at try {task.attempt}, will be tried again"

@@ -101,7 +101,7 @@ def curate_dag(dataset: Dataset) -> dict[str, Any]:
         },
         "tags": ["sluice", "curate"],
         "doc_md": _curate_doc(dataset),
-        **_common(),
+        **_common(waiting=timedelta(hours=dataset.gate.approve_within) if _asks(dataset) else timedelta()),
     }  # fmt: skip
 
 
@@ -122,12 +122,17 @@ def export_dag(dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _common() -> dict[str, Any]:
+def _asks(dataset: Dataset) -> bool:
+    return dataset.gate.on_warning == "approve"
+
+
+def _common(waiting: timedelta = timedelta()) -> dict[str, Any]:
+    """`waiting` is how long a run may wait for a person, besides its own time."""
     return {
         "catchup": False,
         "max_active_runs": 1,
         "default_args": TASK_DEFAULTS,
-        "dagrun_timeout": timedelta(hours=6),
+        "dagrun_timeout": timedelta(hours=6) + waiting,
     }
 
 
@@ -215,9 +220,15 @@ def _export_doc(dataset: Dataset) -> str:
 
 def _curate_doc(dataset: Dataset) -> str:
     last = " → export" if dataset.export else ""
+    asked = (
+        "\n\nA warning holds the run: the task `approve` waits for an answer to its form (*Required Actions*)"
+        f" for {dataset.gate.approve_within:g} hours at most; without one the run is rejected."
+        if _asks(dataset)
+        else ""
+    )
     made = dataset.balance.method if dataset.balance else dataset.augment.recipe if dataset.augment else "none"
     return (
         f"### Curate `{dataset.name}`\n\nbuild → validate → gate → split → balance / augment (`{made}`) → audit → "
         f"publish `datasets.{dataset.name}`{last}.\n\nA candidate that the gate rejects fails the run and leaves "
-        "the published version as it was; the failed task names the expectations and links to the report."
+        "the published version as it was; the failed task names the expectations and links to the report." + asked
     )

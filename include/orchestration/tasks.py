@@ -208,6 +208,13 @@ def audit(name: str, augmented: Json) -> Json:
         )  # fmt: skip
 
 
+def approve(name: str, audited: Any) -> Any:
+    """Wait for a person where gate or audit hold the run; only a dataset that declares it has this task."""
+    from include.orchestration.approval import approval_task
+
+    return approval_task(name, audited)
+
+
 @task
 @told_to_airflow
 def publish(name: str, audited: Json) -> Json:

@@ -8,9 +8,11 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from include.core.dimensions import RUNS
 from include.core.errors import FatalError, GateRejected, RetriableError
 from include.core.failpoints import failpoint
 from include.core.refs import Augmented, VersionRef
+from include.pipeline.approve import approved
 from include.publish import audit as checks
 from include.publish.fingerprint import fingerprint
 from include.publish.manifest import manifest
@@ -18,7 +20,7 @@ from include.specs import Dataset
 from include.warehouse import versions
 from include.warehouse.connection import transaction
 from include.warehouse.texts import keep
-from include.warehouse.validations import Validation, record, recorded
+from include.warehouse.validations import Validation, judged_before, record, recorded
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +56,14 @@ def audit(
         findings = (checks.audit(connection, dataset, augmented),)
     checked = run_checkpoint(warehouse_url, "staging", augmented.table, suite, f"{run}, try {attempt}")
     outcomes = (*(o for finding in findings for o in finding.outcomes), *checked.outcomes)
-    decision = checks.decide(outcomes)
+    decision = checks.decide(outcomes, dataset.gate)
     judged = Validation(
         run=run,
         dataset=dataset.name,
         stage=STAGE,
         decision=decision,
         rows=rows,
-        passed=rows if decision.decision == "publish" else 0,
+        passed=0 if decision.decision == "reject" else rows,
         quarantined=0,
         reasons={},
         outcomes=outcomes,
@@ -75,8 +77,9 @@ def audit(
         before = recorded(connection, run, dataset.name, STAGE)
         if before is None:
             keep(connection, suite.content)
+            past = judged_before(connection, dataset.name, STAGE, RUNS - 1)
             record(connection, judged)
-            write_report(reports, Report(judged, (), checked.raw))
+            write_report(reports, Report(judged, (), checked.raw, before=past))
     for verdict in (judged, before):
         if verdict and verdict.decision.decision == "reject":
             where = f"{report_url.rstrip('/')}/{verdict.report}" if report_url else str(reports / verdict.report)
@@ -106,7 +109,7 @@ def publish(
     retry of a run that had published returns what it had published. Raises FatalError for a table that was not
     audited, and for changed columns while others have built views on the dataset's; RetriableError if
     readers hold the dataset's view for longer than `patience` seconds. The rows of a retired version are
-    refused too: FatalError.
+    refused too, and a held run that was not approved: FatalError.
     """
     run = augmented.gated.candidate.run
     try:
@@ -114,10 +117,11 @@ def publish(
             _take_turns(connection, dataset)
             if done := _published_by(connection, dataset.name, run, augmented.table):
                 return done
+            approval = approved(connection, dataset, run)
             _hold(connection, augmented.table, patience)
             audited = _audited(connection, dataset, augmented)
             digest = fingerprint(connection, augmented.table)
-            facts = manifest(connection, dataset, augmented, audited, code)
+            facts = manifest(connection, dataset, augmented, audited, code) | {"approval": approval}
             number, new, current = versions.publish(connection, dataset.name, augmented.table, digest, facts, at)
     except psycopg2.errors.DependentObjectsStillExist as error:
         raise FatalError(
@@ -128,7 +132,8 @@ def publish(
     except psycopg2.errors.ObjectNotInPrerequisiteState as error:
         raise FatalError(
             f"{error.diag.message_primary}",
-            fix="the subject is back where it was erased from: erase it there, collect, and trigger a new run.",
+            fix=error.diag.message_hint
+            or "the subject is back where it was erased from: erase it there, collect, and trigger a new run.",
         ) from error
     except psycopg2.errors.LockNotAvailable as error:
         raise RetriableError(
@@ -198,7 +203,7 @@ def _audited(connection: Connection, dataset: Dataset, augmented: Augmented) -> 
     run = augmented.gated.candidate.run
     found = recorded(connection, run, dataset.name, STAGE)
     rows = _rows(connection, augmented.table)
-    if found is None or found.decision.decision != "publish" or found.passed != rows:
+    if found is None or found.decision.decision == "reject" or found.passed != rows:
         state = f"{found.decision.decision}, {found.passed} rows" if found else "none"
         raise FatalError(
             f"Only an audited table is published: {augmented.table} has {rows} rows, its audit says {state}.",

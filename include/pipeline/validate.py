@@ -9,6 +9,7 @@ from pathlib import Path
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from include.core.dimensions import RUNS
 from include.core.errors import FatalError, GateRejected
 from include.core.failpoints import failpoint
 from include.core.refs import Candidate, Gated, Outcome
@@ -25,7 +26,7 @@ from include.warehouse import summaries, texts
 from include.warehouse.connection import transaction
 from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
 from include.warehouse.staging import table_name
-from include.warehouse.validations import Validation, record, recorded
+from include.warehouse.validations import Validation, judged_before, record, recorded
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def validate(
         known = _settled(warehouse_url, case, checked, reports)
     else:
         _refuse_other(case, known)
-        if known.decision.decision == "publish":
+        if known.decision.decision != "reject":
             with transaction(warehouse_url) as connection:
                 _restore(connection, case, known)
     if known.decision.decision == "reject":
@@ -140,9 +141,10 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         evidence={name: found for name, found in evidence.items() if found},
     )
     texts.keep(connection, case.suite.content)
+    before = judged_before(connection, case.dataset.name, STAGE, RUNS - 1)
     record(connection, validation)
     sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)
-    write_report(reports, Report(validation, tuple(sample), checked.raw, case.dataset.gate.max_rejected))
+    write_report(reports, Report(validation, tuple(sample), checked.raw, case.dataset.gate.max_rejected, before))
     _drop(connection, case.table("bad"))
     if decision.decision == "reject":
         _drop(connection, case.table("passed"))

@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.failpoints import failpoint
 from include.core.refs import Augmented, Finding, GateDecision, Outcome
-from include.specs import Dataset
+from include.specs import Dataset, GatePolicy
 
 MADE = "v._origin IS DISTINCT FROM 'real'"
 
@@ -46,17 +46,19 @@ def audit(connection: Connection, dataset: Dataset, augmented: Augmented) -> Fin
     return Finding(name="rows", outcomes=tuple(outcomes))
 
 
-def decide(outcomes: Sequence[Outcome]) -> GateDecision:
+def decide(outcomes: Sequence[Outcome], policy: GatePolicy) -> GateDecision:
     """Reject for any critical rule that failed and any rule that could not be judged; tell the other failures.
 
-    An audit takes no rows out, so there is no share that may fail.
+    An audit takes no rows out, so there is no share that may fail. Warnings hold the run where the gate's would.
     """
     failed = [outcome for outcome in outcomes if not outcome.success or outcome.exception]
     grave = [o for o in failed if o.severity == "critical" or o.exception]
+    told = [o for o in failed if o not in grave]
+    warnings = [_told(o) for o in told if o.severity == "warning"]
     return GateDecision(
-        decision="reject" if grave else "publish",
+        decision="reject" if grave else policy.on_passing(warnings),
         reasons=tuple(_told(outcome) for outcome in grave),
-        warnings=tuple(_told(outcome) for outcome in failed if outcome not in grave),
+        warnings=tuple(warnings),
     )
 
 
@@ -65,7 +67,7 @@ def _told(outcome: Outcome) -> str:
         return f"{outcome.rule} could not be judged: {outcome.exception}"
     if outcome.observed is not None:
         return f"{outcome.rule} failed: {outcome.observed}"
-    return f"{outcome.rule} failed in {outcome.unexpected} rows"
+    return f"{outcome.rule} failed" + (f" in {outcome.unexpected} rows" if outcome.unexpected is not None else "")
 
 
 def _scans(dataset: Dataset, augmented: Augmented) -> Iterator[Scan]:
@@ -188,4 +190,5 @@ def _run(cursor: Cursor, scan: Scan) -> Iterator[Outcome]:
             success=success,
             unexpected=0 if success else count,
             observed=f"{count} rows" if success else f"{count} rows{expected}{named}",
+            dimension="consistency",
         )

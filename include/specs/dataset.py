@@ -1,5 +1,6 @@
 """Declarations of what is curated: a dataset's columns by role, its gate, split, balance and augmentation."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,9 +10,19 @@ from include.specs.export import Export
 
 
 class GatePolicy(Spec):
-    """When a candidate is kept out: more than this share of its rows rejected (0 to 1)."""
+    """When a candidate is kept out: more than this share of its rows rejected (0 to 1).
+
+    A failed expectation of severity `warning` is told and published (`on_warning="publish"`), or holds the run
+    until a person approves it (`"approve"`); without an answer within `approve_within` hours it is rejected.
+    """
 
     max_rejected: float = Field(default=0.05, ge=0, le=1)
+    on_warning: Literal["publish", "approve"] = "publish"
+    approve_within: float = Field(default=24, gt=0, le=24 * 365)
+
+    def on_passing(self, warnings: Sequence[str]) -> Literal["publish", "hold"]:
+        """The decision on what nothing rejects, but these warnings are told of."""
+        return "hold" if warnings and self.on_warning == "approve" else "publish"
 
 
 class Split(Spec):

@@ -108,7 +108,7 @@ def _as_gx(context: "EphemeralDataContext", suite: Suite) -> Any:
                 ExpectationConfiguration(
                     type=e.type,
                     kwargs=dict(e.kwargs),
-                    meta={**e.meta, "rule": e.rule},
+                    meta={**e.meta, "rule": e.rule, "dimension": e.dimension},
                     severity=FailureSeverity(e.severity),
                 )
                 for e in suite.expectations
@@ -135,6 +135,7 @@ def _outcome(expectation: Expectation, results: list[dict[str, Any]]) -> Outcome
         unexpected=result.get("unexpected_count") if expectation.row_level else None,
         observed=None if observed is None else str(observed)[:500],
         whole=judged_whole(expectation),
+        dimension=expectation.dimension,
     )
 
 

@@ -7,12 +7,13 @@ from include.specs import GatePolicy
 
 
 def decide(outcomes: Sequence[Outcome], rows: int, rejected: int, policy: GatePolicy) -> GateDecision:
-    """Publish or reject a candidate of `rows` rows, `rejected` of which broke a critical row-level rule.
+    """Publish, hold or reject a candidate of `rows` rows, `rejected` of which broke a critical row-level rule.
 
     Rejected is: an empty candidate or one with no row left, any expectation that could not be judged
     (whatever its severity), a failed critical table-level expectation, a share of rejected rows above
     `policy.max_rejected`, and a failed critical row-level expectation whose rows were not found.
-    Failed expectations of severity warning are told; those of severity info are in the outcomes alone.
+    Failed expectations of severity warning are told, and hold what is not rejected if
+    `policy.on_warning` is `approve`; those of severity info are in the outcomes alone.
     """
     failed = [o for o in outcomes if not o.success and o.exception is None]
     critical = [o for o in failed if o.severity == "critical"]
@@ -31,9 +32,8 @@ def decide(outcomes: Sequence[Outcome], rows: int, rejected: int, policy: GatePo
     if not rejected:
         reasons += [f"{_told(o)}, but no bad row was found" for o in critical if o.row_level]
     warnings = [_told(o) for o in failed if o.severity == "warning"]
-    return GateDecision(
-        decision="reject" if reasons else "publish", reasons=tuple(reasons), warnings=tuple(warnings)
-    )
+    decision = "reject" if reasons else policy.on_passing(warnings)
+    return GateDecision(decision=decision, reasons=tuple(reasons), warnings=tuple(warnings))
 
 
 def _told(outcome: Outcome) -> str:

@@ -27,23 +27,26 @@ def invariants(connection: Connection, dataset: Dataset, passed: str) -> tuple[O
             dataset.key,
             not keyless and not repeated,
             f"{keyless} passed rows have no {dataset.key}, {repeated} repeat one; {advice}",
+            "uniqueness",
         ),
         _outcome(
             "every row has a label",
             dataset.label,
             not unlabelled,
             f"{unlabelled} passed rows have no {dataset.label}; {advice}",
+            "completeness",
         ),
         _outcome(
             "two classes or more",
             dataset.label,
             len(classes) > 1,
             f"{len(classes)} in {dataset.label}: {', '.join(classes[:10])}",
+            "completeness",
         ),
     )
 
 
-def _outcome(rule: str, column: str, success: bool, observed: str) -> Outcome:
+def _outcome(rule: str, column: str, success: bool, observed: str, dimension: str) -> Outcome:
     return Outcome(
         rule=rule,
         type="sluice_invariant",
@@ -52,4 +55,5 @@ def _outcome(rule: str, column: str, success: bool, observed: str) -> Outcome:
         row_level=False,
         success=success,
         observed=observed,
+        dimension=dimension,
     )

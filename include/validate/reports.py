@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from include.core.dimensions import courses, percent
 from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.validate.clean_html import clean_html
@@ -26,13 +27,15 @@ _BESIDE = frozenset({"column", "column_A", "column_B", "column_list", "batch_id"
 class Report:
     """What the page shows: the judgement, some of the rejected rows, the checkpoint's result as JSON.
 
-    `max_rejected` is the share that the gate allows; None where no rows are taken out (an audit).
+    `max_rejected` is the share that the gate allows; None where no rows are taken out (an audit). `before` are
+    the dataset's judgements of the same stage up to then, oldest first.
     """
 
     validation: Validation
     sample: tuple[QuarantinedRow, ...]
     raw: dict[str, Any]
     max_rejected: float | None = None
+    before: tuple[Validation, ...] = ()
 
 
 def report_path(dataset: str, run: str, stage: str) -> str:
@@ -86,6 +89,7 @@ def render_report(report: Report) -> str:
     environment.filters["value"] = _value
     columns = {o.rule: (o.column or "").split(", ") for o in report.validation.outcomes}
     environment.filters["columns_of"] = lambda rule: columns.get(rule, [])
+    environment.filters["percent"] = percent
     environment.filters["share"] = lambda part, whole: f"{part / whole:.2%}" if whole else "–"
     template = environment.from_string(
         resources.files("include.validate").joinpath("report.html.j2").read_text(encoding="utf-8")
@@ -98,6 +102,7 @@ def render_report(report: Report) -> str:
         held=[o for o in report.validation.outcomes if o.success],
         expected=_expected(report.raw),
         drift=drift_section(environment, report.validation.evidence),
+        courses=courses([(v.outcomes, v.rows) for v in (*report.before, report.validation)]),
         details=clean_html(data_docs(report.raw)),
     )
 

@@ -1,11 +1,13 @@
 """The verdict on each row: one scan finds every bad row with every reason; the others become the passed table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
 from include.core.failpoints import failpoint
@@ -51,32 +53,26 @@ def judge(connection: Connection, candidate: str, key: str, bad: str, rules: Seq
         sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule, source), sql.Literal(rule.rule))
         for rule in rules
     ]
-    sought = repeats(rules, source)
     with connection.cursor() as cursor:
         cursor.execute(IN_PARALLEL)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         try:
-            for name, one in sought.items():
-                cursor.execute(write_repeats(*one))
-                cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(name)))
-            cursor.execute(
-                sql.SQL(
-                    'CREATE UNLOGGED TABLE {bad} AS SELECT at, key, to_jsonb(whole) AS "row", reasons FROM'
-                    " (SELECT {c}.ctid AS at, {key}::text AS key, {c} AS whole,"
-                    " array_remove(ARRAY[{reasons}]::text[], NULL) AS reasons FROM {source} AS {c} {joins})"
-                    " AS judged WHERE cardinality(reasons) > 0"
-                ).format(
-                    bad=table,
-                    c=CANDIDATE,
-                    key=sql.Identifier(key),
-                    reasons=sql.SQL(", ").join(reasons),
-                    source=source,
-                    joins=sql.SQL(" ").join(join_repeats(*one) for one in sought.values()),
+            with with_repeats(cursor, rules, source) as rows_to_judge:
+                cursor.execute(
+                    sql.SQL(
+                        'CREATE UNLOGGED TABLE {bad} AS SELECT at, key, to_jsonb(whole) AS "row", reasons FROM'
+                        " (SELECT {c}.ctid AS at, {key}::text AS key, {c} AS whole,"
+                        " array_remove(ARRAY[{reasons}]::text[], NULL) AS reasons FROM {rows})"
+                        " AS judged WHERE cardinality(reasons) > 0"
+                    ).format(
+                        bad=table,
+                        c=CANDIDATE,
+                        key=sql.Identifier(key),
+                        reasons=sql.SQL(", ").join(reasons),
+                        rows=rows_to_judge,
+                    )
                 )
-            )
             cursor.execute(sql.SQL("ANALYZE {} (at)").format(table))
-            for name in sought:
-                cursor.execute(sql.SQL("DROP TABLE staging.{}").format(sql.Identifier(name)))
         except psycopg2.DataError as error:
             raise FatalError(
                 f"The rows of {candidate} cannot be judged: {str(error).strip()}",
@@ -92,6 +88,19 @@ def judge(connection: Connection, candidate: str, key: str, bad: str, rules: Seq
             )
         )
         return Verdict(rows, rejected, dict(cursor.fetchall()))
+
+
+@contextmanager
+def with_repeats(cursor: Cursor, rules: Sequence[Expectation], table: sql.Composable) -> Iterator[sql.Composable]:
+    """A FROM clause in which the rules' predicates (`bad_row_sql`) stand; its tables of values go in the end."""
+    sought = repeats(rules, table)
+    for name, one in sought.items():
+        cursor.execute(write_repeats(*one))
+        cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(name)))
+    joins = sql.SQL(" ").join(join_repeats(*one) for one in sought.values())
+    yield sql.SQL("{} AS {} {}").format(table, CANDIDATE, joins)
+    for name in sought:
+        cursor.execute(sql.SQL("DROP TABLE staging.{}").format(sql.Identifier(name)))
 
 
 def refuse_disagreement(verdict: Verdict, rules: Sequence[Expectation], outcomes: Sequence[Outcome]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from include.core.dimensions import DIMENSIONS
 from include.core.errors import FatalError
 from include.validate.conditions import as_condition, condition_columns
 from include.validate.quiet import quiet
@@ -16,6 +17,14 @@ SEVERITIES: Final = ("critical", "warning", "info")
 ROW_COUNT: Final = "expect_table_row_count_to_be_between"
 # What a value is compared with.
 _VALUES: Final = ("min_value", "max_value", "value_set", "value_pairs_set", "sum_total")
+# Parts of a type's name that tell its dimension, the first that is there.
+_TELLING: Final = (
+    ("uniqueness", ("unique",)),
+    ("consistency", ("pair_values", "multicolumn", "other_table", "comparison", "columns_to_match")),
+    ("completeness", ("not_be_null", "non_null", "row_count", "column_count", "to_exist", "contain_set")),
+    ("accuracy", ("mean", "median", "stdev", "sum", "quantile", "_max_", "_min_", "z_scores", "outliers",
+                  "kl_divergence", "most_common")),
+)  # fmt: skip
 _COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
 
 
@@ -24,6 +33,7 @@ class Expectation:
     """One expectation of a suite. `row_level` tells rules on rows from rules on the whole table.
 
     `whole` says in words why it is none on rows. A `row_condition` is an object here, however the suite has it.
+    `dimension` is the one of data quality that it measures.
     """
 
     rule: str
@@ -34,6 +44,7 @@ class Expectation:
     meta: Mapping[str, Any]
     whole: str | None = None
     read: Mapping[str, Any] = field(default_factory=dict)
+    dimension: str = "validity"
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -62,7 +73,7 @@ def load_suite(folder: Path, name: str, columns: Sequence[str]) -> Suite:
 
     `columns` are those of the table that will be judged. Raises FatalError, naming rule, value and fix,
     for whatever would make the suite judge less than it says: a missing or broken file, unknown
-    expectations, arguments, columns and severities, two rules of one name, no critical row count.
+    expectations, arguments, columns, severities and dimensions, two rules of one name, no critical row count.
     """
     path = folder / f"{name}.json"
     entries = _entries(path)
@@ -74,8 +85,26 @@ def load_suite(folder: Path, name: str, columns: Sequence[str]) -> Suite:
             " an empty table passes every other rule.",
             fix=f"add one, with the fewest rows that {name} may have.",
         )
-    content = json.dumps(entries, sort_keys=True, ensure_ascii=False)
-    return Suite(name, expectations, hashlib.sha256(content.encode()).hexdigest(), content)
+    content = _content(entries)
+    return Suite(name, expectations, _hash(content), content)
+
+
+def stored(folder: Path, name: str) -> tuple[str, dict[str, tuple[str, dict[str, Any]]]]:
+    """The hash of a suite as it lies there now, and type and arguments of its rules.
+
+    For a suite that a table has been judged by: nothing is checked again, and Great Expectations not loaded.
+    """
+    entries = _entries(folder / f"{name}.json")
+    rules = {(e["meta"] or {}).get("rule") or _default_rule(e["type"], e["kwargs"] or {}): e for e in entries}
+    return _hash(_content(entries)), {rule: (e["type"], e["kwargs"] or {}) for rule, e in rules.items()}
+
+
+def _content(entries: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(entries, sort_keys=True, ensure_ascii=False)
+
+
+def _hash(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
@@ -117,8 +146,13 @@ def _expectation(entry: dict[str, Any], file: str, columns: Sequence[str]) -> Ex
         )
     meta = entry["meta"] or {}
     rule = meta.get("rule") or _default_rule(kind, kwargs)
+    dimension = meta.get("dimension") or default_dimension(kind)
+    if dimension not in DIMENSIONS:
+        raise FatalError(
+            f"{kind} in suite {file} has the unknown dimension {dimension!r}.", fix=f"use {', '.join(DIMENSIONS)}."
+        )
     read = {name: getattr(built, name) for name in _VALUES if name in kwargs}
-    return Expectation(rule, kind, kwargs, severity, whole is None, meta, whole, read)
+    return Expectation(rule, kind, kwargs, severity, whole is None, meta, whole, read, dimension)
 
 
 def _built(entry: dict[str, Any], file: str) -> Any:
@@ -151,6 +185,15 @@ def _default_rule(kind: str, kwargs: Mapping[str, Any]) -> str:
         if kind.startswith(prefix):
             return ": ".join(filter(None, (", ".join(_columns(kwargs)), kind.removeprefix(prefix))))
     return kind
+
+
+def default_dimension(kind: str) -> str:
+    """The dimension that a type of expectation most often measures, where its meta names none.
+
+    That something is timely no type shows: such a rule says so itself.
+    """
+    named = (dimension for dimension, words in _TELLING if any(word in kind for word in words))
+    return next(named, "validity")
 
 
 def _refuse_twins(expectations: Sequence[Expectation], file: str) -> None:

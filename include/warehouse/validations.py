@@ -73,6 +73,17 @@ def recorded(connection: Connection, run: str, dataset: str, stage: str) -> Vali
     return from_row(found) if found else None
 
 
+def judged_before(connection: Connection, dataset: str, stage: str, most: int) -> tuple[Validation, ...]:
+    """The newest judgements of a dataset at a stage that are on record, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {COLUMNS} FROM sluice.validations WHERE dataset = %s AND stage = %s"  # noqa: S608  # a constant
+            " ORDER BY judged_at DESC, run DESC LIMIT %s",
+            (dataset, stage, most),
+        )
+        return tuple(map(from_row, reversed(cursor.fetchall())))
+
+
 def from_row(row: tuple[Any, ...]) -> Validation:
     """The validation in a row of COLUMNS."""
     run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, *rest = row

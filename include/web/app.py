@@ -1,6 +1,6 @@
 """The web app: Datasets and Data Docs, server-rendered, without a script, for a logged-in user only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,14 @@ def create_app(
         title="Sluice", dependencies=[Depends(logged_in)], docs_url=None, redoc_url=None, openapi_url=None
     )  # fmt: skip
     catalog = {dataset.name: dataset for dataset in datasets}
+    _serve_datasets(app, catalog, warehouse_url)
+    _serve_exports(app, warehouse_url, storage)
+    _serve_reports(app, catalog, warehouse_url, reports)
+    _tell_errors(app)
+    return app
 
+
+def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url: Callable[[], str]) -> None:
     @app.get("/datasets")
     def show_datasets(request: Request) -> Response:
         with queries.reading(warehouse_url()) as connection:
@@ -48,7 +55,9 @@ def create_app(
             judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
             latest = queries.latest_judgements(connection)
             news = queries.quarantine_news(connection)
-        cards = figures.cards(catalog, versions, judged, latest, VERSIONS_SHOWN)
+            past = queries.history(connection)
+            asked = queries.last_words(connection, [(v.dataset, v.run) for v in latest.values()])
+        cards = figures.cards(catalog, versions, judged, latest, VERSIONS_SHOWN, history=past, asked=asked)
         return render(request, "datasets.html", cards=cards, news=news, only="")
 
     @app.get("/datasets/{dataset}")
@@ -58,10 +67,13 @@ def create_app(
             judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
             latest = queries.validations(connection, dataset=dataset, limit=1)
             news = queries.quarantine_news(connection)
+            past = queries.history(connection, dataset)
+            asked = queries.last_words(connection, [(v.dataset, v.run) for v in latest])
         if dataset not in catalog and not versions and not latest:
             raise HTTPException(404, f"There is no dataset {dataset!r}.")
         declared = {name: spec for name, spec in catalog.items() if name == dataset}
-        cards = figures.cards(declared, versions, judged, {v.dataset: v for v in latest}, len(versions))
+        newest = {v.dataset: v for v in latest}
+        cards = figures.cards(declared, versions, judged, newest, len(versions), history=past, asked=asked)
         return render(request, "datasets.html", cards=cards, news=news, only=dataset)
 
     @app.get("/datasets/{dataset}/{version}")
@@ -78,6 +90,8 @@ def create_app(
             request, "version.html", version=version_shown, exports=files, traced=traced, decided_by=decided_by
         )  # fmt: skip
 
+
+def _serve_exports(app: FastAPI, warehouse_url: Callable[[], str], storage: Callable[[], Any]) -> None:
     @app.get("/exports/{dataset}/{version}/{path:path}")
     def send_export(dataset: str, version: int, path: str) -> Response:
         with queries.reading(warehouse_url()) as connection:
@@ -86,6 +100,10 @@ def create_app(
             raise HTTPException(404, "There is no such file: it was never exported, or has been removed.")
         return StreamingResponse(blocks(file), media_type=media_type(path), headers=REPORT_HEADERS)
 
+
+def _serve_reports(
+    app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url: Callable[[], str], reports: Path
+) -> None:
     @app.get("/data-docs")
     def list_reports(request: Request, page: int = Query(1, ge=1, le=100_000), dataset: str = "") -> Response:
         with queries.reading(warehouse_url()) as connection:
@@ -113,9 +131,6 @@ def create_app(
         if (file := report_file(reports, path)) is None:
             raise HTTPException(404, "There is no such report.")
         return Response(file.read_bytes(), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
-
-    _tell_errors(app)
-    return app
 
 
 def _tell_errors(app: FastAPI) -> None:

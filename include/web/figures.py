@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from include.core.dimensions import Course, courses
 from include.core.refs import Outcome
 from include.specs import Dataset
+from include.warehouse.approvals import Word
 from include.warehouse.validations import Validation
 from include.warehouse.versions import Version
 
@@ -58,6 +60,7 @@ class Shown:
     sources: list[dict[str, Any]]
     facts: list[tuple[str, str]]
     manifest_text: str
+    approval: dict[str, Any] | None
     retired_at: datetime | None
     retired_by: str | None
 
@@ -68,7 +71,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A dataset with its newest versions; `hidden` older ones are left out."""
+    """A dataset with its newest versions; `hidden` older ones are left out.
+
+    `quality` are the courses of its scores at the gate, `asked` is what stands about its latest run, if a person
+    was asked about it.
+    """
 
     name: str
     about: str
@@ -76,6 +83,8 @@ class Card:
     versions: list[Shown]
     hidden: int
     latest: Validation | None
+    quality: tuple[Course, ...]
+    asked: Word | None
 
 
 def run_of(version: Version) -> tuple[str, str]:
@@ -89,6 +98,9 @@ def cards(
     judged: Judged,
     latest: Mapping[str, Validation],
     most: int,
+    *,
+    history: Mapping[str, Sequence[Validation]],
+    asked: Mapping[tuple[str, str], Word],
 ) -> list[Card]:
     """One card a dataset: the catalog's in its order, then those that only the warehouse remembers."""
     names = dict.fromkeys([*catalog, *sorted({*(v.dataset for v in versions), *latest})])
@@ -102,6 +114,8 @@ def cards(
             versions=[shown(version, judged) for version in own[:most]],
             hidden=max(0, len(own) - most),
             latest=latest.get(name),
+            quality=courses([(v.outcomes, v.rows) for v in history.get(name, ())]),
+            asked=asked.get((name, latest[name].run)) if name in latest else None,
         )
         found.append(card)
     return found
@@ -144,6 +158,7 @@ def shown(version: Version, judged: Judged) -> Shown:
         sources=list(manifest.get("sources", ())),
         facts=_facts(manifest),
         manifest_text=json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True),
+        approval=manifest.get("approval"),
         retired_at=version.retired_at,
         retired_by=version.retired_by,
     )

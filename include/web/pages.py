@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from include.core.dimensions import percent
 from include.web.figures import failed, most_first
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -41,6 +42,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters["thousands"] = lambda number: f"{number:,}".replace(",", "\u202f")
     environment.filters["moment"] = lambda at: at.strftime("%Y-%m-%d %H:%M")
+    environment.filters["percent"] = percent
     environment.filters["failed"] = failed
     environment.filters["most_first"] = most_first
     environment.globals["style"] = Markup(_STYLE)  # noqa: S704  # our own file

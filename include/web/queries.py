@@ -6,6 +6,8 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
+from include.core.dimensions import RUNS
+from include.warehouse.approvals import Word, standing, words
 from include.warehouse.connection import connect
 from include.warehouse.validations import COLUMNS, Validation, from_row
 
@@ -66,6 +68,28 @@ def quarantine_news(connection: Connection) -> dict[str, dict[str, Any]]:
             " AND stage = 'gate' AND evidence ? 'quarantine' ORDER BY judged_at DESC, run DESC LIMIT 1) AS newest"
         )
         return dict(cursor.fetchall())
+
+
+def history(connection: Connection, dataset: str | None = None) -> dict[str, list[Validation]]:
+    """Each dataset's newest judgements at the gate, oldest first: as many as a course goes back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {COLUMNS} FROM (SELECT DISTINCT dataset AS name FROM sluice.validations"  # noqa: S608  # a constant
+            " WHERE %(dataset)s::text IS NULL OR dataset = %(dataset)s) AS known, LATERAL"
+            " (SELECT * FROM sluice.validations WHERE dataset = name AND stage = 'gate'"
+            " ORDER BY judged_at DESC, run DESC LIMIT %(runs)s) AS newest ORDER BY dataset, judged_at, run",
+            {"dataset": dataset, "runs": RUNS},
+        )
+        found: dict[str, list[Validation]] = {}
+        for validation in map(from_row, cursor.fetchall()):
+            found.setdefault(validation.dataset, []).append(validation)
+        return found
+
+
+def last_words(connection: Connection, runs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Word]:
+    """What stands about the given (dataset, run) pairs, of those that somebody was asked about."""
+    said = {(dataset, run): standing(words(connection, run, dataset)) for dataset, run in runs}
+    return {pair: word for pair, word in said.items() if word is not None}
 
 
 def judgements_of(

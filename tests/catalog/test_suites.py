@@ -14,6 +14,7 @@ from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from include import catalog
+from include.core.dimensions import DIMENSIONS
 from include.local.postgres import EmbeddedPostgres
 from include.local.shop import SEED
 from include.pipeline.collect import collect_site
@@ -83,6 +84,12 @@ def test_a_suite_is_what_great_expectations_itself_would_write(path: Path):
     assert written["expectations"] == stored["expectations"]
     assert stored["name"] == path.stem
     assert stored["meta"]["great_expectations_version"] == gx.__version__
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_expectation_of_a_suite_says_which_dimension_of_quality_it_measures(path: Path):
+    stored = json.loads(path.read_text())["expectations"]
+    assert {entry["meta"].get("dimension") for entry in stored} <= set(DIMENSIONS)
 
 
 def test_the_suite_finds_every_planted_payment_with_every_reason_and_no_other(warehouse: str):

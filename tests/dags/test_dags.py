@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -118,6 +119,23 @@ def test_an_older_version_is_exported_by_hand_alone(dags):
     assert not dag.timetable.can_be_scheduled and not dag.timetable.asset_condition
     assert dict(dag.params) == {"version": None}
     assert [task.task_id for task in dag.tasks] == ["export"]
+
+
+def test_only_a_dataset_that_declares_it_waits_for_a_person_between_audit_and_publish(dags, dataset):
+    dag = dags[f"curate_{dataset.name}"]
+    if dataset.gate.on_warning == "publish":
+        assert "approve" not in dag.task_ids
+        return
+    approve, publish = dag.get_task("approve"), dag.get_task("publish")
+    within = timedelta(hours=dataset.gate.approve_within)
+    assert (approve.upstream_task_ids, approve.downstream_task_ids) == ({"audit"}, {"publish"})
+    assert (approve.response_timeout, approve.trigger_rule, publish.trigger_rule) == (
+        within, "all_success", "all_success",
+    )  # fmt: skip
+    # Airflow would answer a defaulted question itself when the time is up.
+    assert approve.defaults is None
+    # The run's own time does not end while a person may still answer.
+    assert dag.dagrun_timeout == within + timedelta(hours=6)
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda p: p.stem)

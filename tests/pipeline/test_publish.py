@@ -74,6 +74,7 @@ def test_the_manifest_says_what_the_version_was_made_from_and_how(fraud):
         ],
         "balance": {"before": {"false": 82, "true": 11}, "after": {"false": 82, "true": 82}},
         "code": "c0ffee",
+        "approval": None,
     }  # fmt: skip
 
 

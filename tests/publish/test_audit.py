@@ -4,7 +4,7 @@ import pytest
 
 from include.core.refs import Augmented, Candidate, Gated, GateDecision, Outcome
 from include.publish.audit import audit, decide
-from include.specs import Dataset
+from include.specs import Dataset, GatePolicy
 from include.warehouse.connection import transaction
 
 DATASET = Dataset(
@@ -179,15 +179,26 @@ def test_any_critical_failure_rejects_and_the_rest_is_told():
             outcome("held", success=True),
             outcome("broken", unexpected=3),
             outcome("odd", severity="warning", observed="12"),
+            outcome("strange", severity="warning"),
+            outcome("scarce", severity="info", unexpected=1),
             outcome("crashed", severity="info", exception="no such column"),
-        ]
+        ],
+        GatePolicy(),
     )
     assert decision == GateDecision(
         decision="reject",
         reasons=("broken failed in 3 rows", "crashed could not be judged: no such column"),
-        warnings=("odd failed: 12",),
+        warnings=("odd failed: 12", "strange failed"),
     )
 
 
-def test_warnings_alone_do_not_reject():
-    assert decide([outcome("odd", severity="warning", unexpected=1)]).decision == "publish"
+@pytest.mark.parametrize(
+    ("severity", "on_warning", "decision"),
+    [
+        ("warning", "publish", "publish"), ("warning", "approve", "hold"),
+        ("info", "publish", "publish"), ("info", "approve", "publish"),
+    ],
+)  # fmt: skip
+def test_a_warning_alone_is_told_or_holds_as_declared_and_never_rejects(severity, on_warning, decision):
+    policy = GatePolicy(on_warning=on_warning)
+    assert decide([outcome("odd", severity=severity, unexpected=1)], policy).decision == decision

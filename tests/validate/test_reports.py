@@ -77,6 +77,31 @@ def test_a_rule_that_names_no_rows_says_that_and_why_it_was_judged_whole():
     assert "1 expectation that holds many · judged whole" in said
 
 
+def test_a_held_run_says_that_somebody_has_to_approve_it():
+    decision = GateDecision(decision="hold", warnings=("odd mean",))
+    said = text(render_report(Report(replace(VALIDATION, decision=decision), (), result(), 0.25)))
+    assert "● Held: it is published when somebody approves it warning odd mean 9 rows in 7 passed 2 quar" in said
+
+
+def test_each_dimension_has_its_score_its_rules_and_its_course_over_the_runs_before():
+    def judged(bad):
+        outcomes = (
+            outcome("known", unexpected=bad, success=not bad, dimension="validity"),
+            outcome("count", row_level=False, success=True, dimension="completeness"),
+        )
+        return replace(VALIDATION, rows=10, outcomes=outcomes)
+
+    page = render_report(Report(judged(1), (), result(), 0.25, before=(judged(0), judged(5))))
+    assert (
+        "completeness 100 % completeness: 100 %; over the last 3 runs 100 % to 100 % 1 rule accuracy – no rule"
+        in (text(page))
+    )
+    assert "validity 90 % validity: 90 %; over the last 3 runs 50 % to 100 % 1 rule, 1 failed" in text(page)
+    told = "validity: 90 %; over the last 3 runs 50 % to 100 %"
+    drawn = '<polyline points="3.0,3.0 60.0,25.0 117.0,7.4 "/><circle cx="117.0" cy="7.4" r="2.6"/>'
+    assert f'role="img" aria-label="{told}"><title>{told}</title>{drawn}</svg>' in page
+
+
 def test_an_audit_has_no_rejected_rows():
     said = text(render_report(Report(replace(VALIDATION, stage="audit"), (), result())))
     assert "audit: the finished table" in said

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from include.core.errors import FatalError
-from include.validate.suite import load_suite
+from include.validate.suite import load_suite, stored
 
 COUNT = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}, "severity": "critical"}
 COLUMNS = ("id", "amount", "total")
@@ -40,6 +40,29 @@ def test_rules_are_named_by_column_and_type_unless_they_have_a_name_of_their_own
     ]
 
 
+def test_a_rule_measures_the_dimension_that_it_names_or_the_one_that_its_type_tells(tmp_path):
+    loaded = suite(
+        tmp_path,
+        COUNT,
+        entry("expect_column_values_to_not_be_null", column="id"),
+        entry("expect_column_proportion_of_unique_values_to_be_between", column="id", min_value=0.5),
+        entry("expect_column_pair_values_to_be_equal", column_A="amount", column_B="total"),
+        entry("expect_column_mean_to_be_between", column="amount", min_value=1),
+        entry("expect_column_values_to_be_in_set", column="amount", value_set=[1]),
+        entry("expect_column_max_to_be_between", column="amount", min_value=1, meta={"dimension": "timeliness"}),
+    )
+    assert [e.dimension for e in loaded.expectations] == [
+        "completeness", "completeness", "uniqueness", "consistency", "accuracy", "validity", "timeliness",
+    ]  # fmt: skip
+
+
+def test_a_suite_that_has_judged_is_read_as_it_lies_there_with_the_same_hash_and_names(tmp_path):
+    loaded = suite(tmp_path, COUNT, entry("expect_column_mean_to_be_between", "warning", column="id", min_value=1))
+    assert stored(tmp_path, "pay") == (
+        loaded.hash, {e.rule: (e.type, e.kwargs) for e in loaded.expectations}
+    )  # fmt: skip
+
+
 def test_the_hash_follows_the_content_and_not_the_layout(tmp_path):
     first = suite(tmp_path, COUNT).hash
     (tmp_path / "pay.json").write_text(json.dumps({"expectations": [COUNT], "notes": "x"}, indent=4))
@@ -54,6 +77,10 @@ def test_the_hash_follows_the_content_and_not_the_layout(tmp_path):
         ([COUNT | {"severity": "warning"}], "no critical expect_table_row_count_to_be_between"),
         ([COUNT | {"kwargs": {"max_value": 9}}], "min_value of at least 1"),
         ([COUNT | {"severity": "fatal"}], "unknown severity 'fatal'. Fix: use critical, warning, info"),
+        (
+            [COUNT | {"meta": {"dimension": "beauty"}}],
+            "unknown dimension 'beauty'. Fix: use completeness, accuracy, consistency",
+        ),
         (
             [COUNT, entry("expect_column_values_to_be_nice", column="id")],
             "to_be_nice, which Great Expectations does",

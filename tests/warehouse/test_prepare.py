@@ -15,6 +15,28 @@ def test_preparing_twice_changes_nothing(warehouse_admin_url):
         assert cursor.fetchone() == (0,)
 
 
+def test_a_warehouse_of_the_release_before_learns_to_hold_and_keeps_what_it_judged(warehouse_admin_url):
+    judged = (
+        "INSERT INTO sluice.validations (run, dataset, stage, decision, rows, passed, quarantined, reasons,"
+        " outcomes, batches, suite_hash, judged_at) VALUES (%s, 'd', 'gate', %s, 1, 1, 0, '{}', '[]', '{}', 's',"
+        " '2026-01-01Z')"
+    )
+    with transaction(warehouse_admin_url, role=None) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE sluice.validations DROP CONSTRAINT validations_decision_check,"
+            " ADD CONSTRAINT validations_decision_check CHECK (decision IN ('publish', 'reject'))"
+        )
+        cursor.execute(judged, ("before", "publish"))
+    for _again in range(2):
+        prepare(warehouse_admin_url)
+    with transaction(warehouse_admin_url) as connection, connection.cursor() as cursor:
+        cursor.execute(judged, ("after", "hold"))
+        cursor.execute("SELECT run, decision FROM sluice.validations ORDER BY run")
+        assert cursor.fetchall() == [("after", "hold"), ("before", "publish")]
+    with pytest.raises(psycopg2.errors.CheckViolation), transaction(warehouse_admin_url) as connection:
+        connection.cursor().execute(judged, ("odd", "perhaps"))
+
+
 def test_the_writer_works_in_landing_and_staging_but_cannot_edit_facts(warehouse_url):
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE staging.t (a int)")

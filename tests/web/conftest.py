@@ -13,6 +13,7 @@ from psycopg2.extras import Json
 
 from include.core.refs import GateDecision, Outcome
 from include.specs import Balance, Dataset
+from include.warehouse.approvals import Word, say
 from include.warehouse.connection import transaction
 from include.warehouse.validations import Validation, record
 
@@ -76,6 +77,11 @@ class Facts:
         judged = replace(JUDGED, run=run, **{"report": f"fraud/{run}/gate.html"} | values)
         with transaction(self.url) as connection:
             record(connection, judged)
+
+    def say(self, run: str, word: Word) -> None:
+        """Record what was asked or answered about a held run."""
+        with transaction(self.url) as connection:
+            say(connection, run, "fraud", word)
 
     def publish(self, fingerprint: str, manifest: dict[str, object]) -> None:
         """An empty table as the next version of `fraud`, with this manifest."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from include.core.refs import GateDecision, Outcome
+from include.warehouse.approvals import Word
 from include.warehouse.connection import transaction
 
 PAGES = [
@@ -122,6 +123,48 @@ def test_a_rejected_run_is_on_top_with_what_failed(browser, facts):
     assert "enough_rows: 12 rows, at least 100 expected" in text
 
 
+def test_a_dataset_shows_the_course_of_its_quality_at_the_gate_by_dimension(browser, facts):
+    assert "Data quality" not in browser.get("/datasets").text
+    for day, bad in enumerate((0, 100, 20), start=2):
+        ids = Outcome(rule="ids", type="t", column="id", severity="critical", row_level=True, success=not bad,
+                      unexpected=bad, dimension="uniqueness")  # fmt: skip
+        facts.judge(f"run_{day}", outcomes=(ids,), at=datetime(2026, 3, day, tzinfo=UTC))
+        facts.judge(f"run_{day}", stage="audit", outcomes=(ids,), at=datetime(2026, 3, day, 1, tzinfo=UTC))
+    for page in ("/datasets", "/datasets/fraud"):
+        answer = browser.get(page)
+        assert "uniqueness 98 % 1 rule · 1 failed" in text_of(answer)
+        assert 'aria-label="uniqueness: 98 %; over the last 3 runs 90 % to 100 %"' in answer.text
+        assert "accuracy – no rule" in text_of(answer)
+
+
+def test_a_held_run_says_who_is_waited_for_and_what_became_of_it(browser, facts):
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    held = GateDecision(decision="hold", warnings=("mean odd",))
+    facts.judge("run_2", decision=held, at=at)
+    assert "waits for an approval" not in browser.get("/datasets").text
+    facts.say("run_2", Word("ask", None, "", "digest", at, until=datetime(2026, 3, 3, tzinfo=UTC)))
+    text = text_of(browser.get("/datasets"))
+    assert "fraud current v1 last run waits for an approval" in text
+    assert (
+        "The run of 2026-03-02 00:00 UTC is held for its warnings ; without an answer by 2026-03-03 00:00 UTC"
+        in text
+    )
+    facts.say("run_2", Word("reject", "<script>ada", "a fault", "digest", at))
+    answer = browser.get("/datasets/fraud")
+    assert "held for its warnings and rejected by &lt;script&gt;ada" in answer.text.replace("</strong>", "")
+    assert ": a fault; the published version stands." in text_of(answer)
+    assert "<script" not in answer.text
+
+
+def test_a_version_names_its_approver(browser, facts, manifest):
+    approval = {"by": "<script>ada", "reason": "it is the sale", "at": "2026-03-02T03:04:05+00:00"}
+    facts.judge("run_2")
+    facts.publish("f2" * 32, manifest | {"run": "run_2", "approval": approval})
+    answer = browser.get("/datasets/fraud/2")
+    assert "at 2026-03-02 03:04 UTC: it is the sale" in text_of(answer)
+    assert "<script" not in answer.text
+
+
 def test_a_version_shows_its_manifest_and_both_checks(browser):
     text = text_of(browser.get("/datasets/fraud/1"))
     assert "gate · 979 of 1 000 rows passed" in text
@@ -192,7 +235,9 @@ def test_text_from_outside_is_escaped_wherever_it_shows(browser, facts, manifest
     )
     refused = GateDecision(decision="reject", reasons=(SCRIPT,), warnings=(SCRIPT,))
     texts = {"reasons": {SCRIPT: 3}, "outcomes": (outcome,), "report": f"fraud/{SCRIPT}/gate.html"}
-    facts.judge(SCRIPT, **texts, decision=refused, at=datetime(2026, 5, 1, tzinfo=UTC))
+    facts.judge(f"rejected {SCRIPT}", **texts, decision=refused, at=datetime(2026, 5, 1, tzinfo=UTC))
+    passed = GateDecision(decision="publish", warnings=(SCRIPT,))
+    facts.judge(SCRIPT, **texts, decision=passed, at=datetime(2026, 4, 1, tzinfo=UTC))
     classes = {"before": {SCRIPT: 1}, "after": {SCRIPT: 2}}
     counts = [{"split": SCRIPT, "class": SCRIPT, "origin": SCRIPT, "rows": 1}]
     facts.publish("e" * 64, manifest | {"run": SCRIPT, "method": SCRIPT, "balance": classes, "counts": counts})

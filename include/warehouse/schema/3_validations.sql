@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS sluice.validations (
     run text NOT NULL,
     dataset text NOT NULL,
     stage text NOT NULL CHECK (stage IN ('gate', 'audit')),
-    decision text NOT NULL CHECK (decision IN ('publish', 'reject')),
+    decision text NOT NULL CHECK (decision IN ('publish', 'hold', 'reject')),
     rows bigint NOT NULL,
     passed bigint NOT NULL,
     quarantined bigint NOT NULL,
@@ -31,6 +31,20 @@ ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS tells boolean GENERATED 
     (rows > 0 AND NOT jsonb_path_exists(outcomes, '$[*] ? (@.exception != null)')) STORED;
 COMMENT ON COLUMN sluice.validations.tells IS
     'Whether every rule was judged on some rows: else a row that was not rejected need not be good.';
+
+
+-- For one in which nothing could be held yet. Only then: the check reads the whole table, and locks it.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'sluice.validations'::regclass
+               AND conname = 'validations_decision_check' AND pg_get_constraintdef(oid) NOT LIKE '%hold%') THEN
+        ALTER TABLE sluice.validations DROP CONSTRAINT validations_decision_check,
+            ADD CONSTRAINT validations_decision_check CHECK (decision IN ('publish', 'hold', 'reject'));
+    END IF;
+END $$;
+
+-- The newest of a dataset, however many there are.
+CREATE INDEX IF NOT EXISTS validations_of_a_dataset ON sluice.validations (dataset, stage, judged_at);
 
 SELECT sluice.only_grows('sluice.validations');
 GRANT INSERT ON sluice.validations TO sluice_writer;

@@ -69,6 +69,7 @@ DECLARE
     batches jsonb := sluice.pinned(new_manifest);
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(dataset_name));
+    PERFORM sluice.refuse_unapproved(new_manifest ->> 'run', dataset_name);
     SELECT version INTO published FROM sluice.versions
         WHERE dataset = dataset_name AND fingerprint = new_fingerprint;
     IF EXISTS (SELECT FROM sluice.retirements WHERE dataset = dataset_name AND version = published) THEN
