@@ -11,7 +11,8 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from include.core.errors import SluiceError
+from include.core.errors import FatalError, SluiceError
+from include.pipeline.compare import compare
 from include.specs import Dataset
 from include.warehouse.versions import list_versions
 from include.web import figures, queries
@@ -20,6 +21,8 @@ from include.web.report_files import report_file
 
 PAGE_SIZE = 50
 VERSIONS_SHOWN = 10
+# A comparison reads both versions whole.
+DIFF_SECONDS = 60
 
 # Anonymous requests get 401, on every route: each one is declared below on an app that depends on it.
 logged_in = requires_access_view(AccessView.PLUGINS)
@@ -56,14 +59,31 @@ def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], re
         cards = figures.cards(declared, versions, judged, {v.dataset: v for v in latest}, len(versions))
         return render(request, "datasets.html", cards=cards, only=dataset)
 
+    @app.get("/datasets/{dataset}/diff")
+    def show_diff(
+        request: Request,
+        dataset: str,
+        before: int = Query(alias="from", ge=1),
+        after: int = Query(alias="to", ge=1),
+    ) -> Response:
+        with queries.reading(warehouse_url(), seconds=DIFF_SECONDS) as connection:
+            try:
+                found = compare(connection, dataset, before, after)
+            except FatalError as error:
+                raise HTTPException(404, error.problem) from error
+            others = figures.readable(list_versions(connection, dataset), but=after)
+        return render(request, "diff.html", found=found, others=others)
+
     @app.get("/datasets/{dataset}/{version}")
     def show_version(request: Request, dataset: str, version: int) -> Response:
         with queries.reading(warehouse_url()) as connection:
-            found = next((v for v in list_versions(connection, dataset) if v.version == version), None)
+            known = list_versions(connection, dataset)
+            found = next((v for v in known if v.version == version), None)
             if found is None:
                 raise HTTPException(404, f"Dataset {dataset!r} has no version {version}.")
             judged = queries.judgements_of(connection, [figures.run_of(found)])
-        return render(request, "version.html", version=figures.shown(found, judged))
+        others = figures.readable(known, but=version) if found.retired_at is None else []
+        return render(request, "version.html", version=figures.shown(found, judged), others=others)
 
     @app.get("/data-docs")
     def list_reports(request: Request, page: int = Query(1, ge=1, le=100_000), dataset: str = "") -> Response:
