@@ -1,5 +1,6 @@
 """Rows of a version as Arrow, streamed over a connection of their own, always in the same order."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -87,11 +88,15 @@ def rebatched(batches: Iterator["pa.RecordBatch"], rows: int) -> Iterator["pa.Re
         yield left.combine_chunks().to_batches()[0]
 
 
+def bare(kind: str) -> str:
+    """A type's name without its length, precision or scale, such as `timestamp without time zone`."""
+    return re.sub(r"\([0-9, -]+\)", "", kind)
+
+
 def _as_arrow(name: str, kind: str) -> sql.Composable:
     column = sql.Identifier(name)
     base, brackets = (kind[:-2], "[]") if kind.endswith("[]") else (kind, "")
-    # What stands in parentheses is a length, a precision or a scale.
-    plain = " ".join(word.split("(")[0] for word in base.replace(" (", "(").split())
+    plain = bare(base)
     if plain == NUMERIC:
         return sql.SQL("{}::{} AS {}").format(column, sql.SQL("float8" + brackets), column)
     if plain in ARROW:

@@ -12,7 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from include.core.errors import SluiceError
+from include.core.errors import FatalError, SluiceError
+from include.pipeline.compare import compare
 from include.specs import Dataset
 from include.warehouse import exports
 from include.warehouse.versions import list_versions
@@ -23,6 +24,8 @@ from include.web.report_files import report_file
 
 PAGE_SIZE = 50
 VERSIONS_SHOWN = 10
+# A comparison reads both versions whole.
+DIFF_SECONDS = 60
 
 # Anonymous requests get 401, on every route: each one is declared below on an app that depends on it.
 logged_in = requires_access_view(AccessView.PLUGINS)
@@ -76,19 +79,38 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
         cards = figures.cards(declared, versions, judged, newest, len(versions), history=past, asked=asked)
         return render(request, "datasets.html", cards=cards, news=news, only=dataset)
 
+    @app.get("/datasets/{dataset}/diff")
+    def show_diff(
+        request: Request,
+        dataset: str,
+        before: int = Query(alias="from", ge=1),
+        after: int = Query(alias="to", ge=1),
+    ) -> Response:
+        with queries.reading(warehouse_url(), seconds=DIFF_SECONDS) as connection:
+            try:
+                found = compare(connection, dataset, before, after)
+            except FatalError as error:
+                raise HTTPException(404, error.problem) from error
+            others = figures.readable(list_versions(connection, dataset), but=after)
+        return render(request, "diff.html", found=found, others=others)
+
     @app.get("/datasets/{dataset}/{version}")
     def show_version(request: Request, dataset: str, version: int) -> Response:
         with queries.reading(warehouse_url()) as connection:
-            found = next((v for v in list_versions(connection, dataset) if v.version == version), None)
+            known = list_versions(connection, dataset)
+            found = next((v for v in known if v.version == version), None)
             if found is None:
                 raise HTTPException(404, f"Dataset {dataset!r} has no version {version}.")
             judged = queries.judgements_of(connection, [figures.run_of(found)])
             files = exports.recorded(connection, dataset, version)
-        traced, decided_by = lineage.traced(found.manifest), lineage.rows_decided_by(found.manifest)
-        version_shown = figures.shown(found, judged)
-        return render(
-            request, "version.html", version=version_shown, exports=files, traced=traced, decided_by=decided_by
-        )  # fmt: skip
+        shown = {
+            "version": figures.shown(found, judged),
+            "others": figures.readable(known, but=version) if found.retired_at is None else [],
+            "exports": files,
+            "traced": lineage.traced(found.manifest),
+            "decided_by": lineage.rows_decided_by(found.manifest),
+        }
+        return render(request, "version.html", **shown)
 
 
 def _serve_exports(app: FastAPI, warehouse_url: Callable[[], str], storage: Callable[[], Any]) -> None:

@@ -164,6 +164,11 @@ def shown(version: Version, judged: Judged) -> Shown:
     )
 
 
+def readable(versions: Sequence[Version], *, but: int) -> list[int]:
+    """The other versions of a dataset whose rows are there, newest first."""
+    return [version.version for version in versions if version.retired_at is None and version.version != but]
+
+
 def failed(validation: Validation) -> list[Outcome]:
     """The expectations that did not hold: critical ones first, then by the rows that broke them."""
     found = [outcome for outcome in validation.outcomes if not outcome.success]

@@ -13,13 +13,13 @@ from include.warehouse.validations import COLUMNS, Validation, from_row
 
 
 @contextmanager
-def reading(url: str) -> Iterator[Connection]:
-    """A read-only transaction as the reader, in which no statement takes more than ten seconds."""
+def reading(url: str, *, seconds: int = 10) -> Iterator[Connection]:
+    """A read-only transaction as the reader, in which no statement takes longer than that."""
     connection = connect(url, role="sluice_reader", application="sluice web")
     try:
         connection.set_session(readonly=True)
         with connection, connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = '10s'")
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", (f"{seconds}s",))
             yield connection
     finally:
         connection.close()

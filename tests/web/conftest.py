@@ -86,7 +86,7 @@ class Facts:
     def publish(self, fingerprint: str, manifest: dict[str, object]) -> None:
         """An empty table as the next version of `fraud`, with this manifest."""
         with transaction(self.url) as connection, connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE staging.made (id bigint)")
+            cursor.execute("CREATE TABLE staging.made (id bigint, _id text)")
             at = datetime(2026, 3, 1, 12, 31, tzinfo=UTC)
             cursor.execute(
                 "SELECT sluice.publish(%s, %s, %s, %s, %s)", ("fraud", "made", fingerprint, Json(manifest), at)

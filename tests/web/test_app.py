@@ -14,6 +14,7 @@ PAGES = [
     "/datasets",
     "/datasets/fraud",
     "/datasets/fraud/1",
+    "/datasets/fraud/diff?from=1&to=1",
     "/data-docs",
     "/data-docs/fraud/run_1/gate.html",
     "/reports/fraud/run_1/gate.html",
