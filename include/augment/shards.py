@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError, RetriableError
+from include.core.failpoints import failpoint
 from include.core.seeds import seed_of
 from include.specs import Dataset
 
@@ -93,7 +94,7 @@ def multiply(dataset: Dataset, chosen: Iterator[Parent], storage: Any) -> tuple[
     variants = Variants(declared.recipe, declared.params)
     made = []
     for parent in chosen:
-        image = decode(_fetch(storage, parent), parent.id, parent.path)
+        image = decode(fetch(storage, parent.path, parent.id), parent.id, parent.path)
         for copy in range(1, parent.copies + 1):
             seed = seed_of(dataset.name, dataset.seed, parent.id, copy)
             path = _store(storage, variants.png(image, seed))
@@ -118,30 +119,37 @@ def _refuse_gaps(dataset: Dataset, found: list[tuple[str | None, int, int]]) -> 
         )
 
 
-def _fetch(storage: Any, parent: Parent) -> bytes:
-    parts = PurePosixPath(parent.path)
-    if parts.is_absolute() or ".." in parts.parts or not parts.parts or "\0" in parent.path or ":" in parent.path:
+def place_of(storage: Any, path: str, row: str) -> Any:
+    """Where the image of a row lies. Raises FatalError for a path that leaves the storage."""
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or not parts.parts or "\0" in path or ":" in path:
         raise FatalError(
-            f"The image path {parent.path!r} of row {parent.id!r} leaves the object storage.",
+            f"The image path {path!r} of row {row!r} leaves the object storage.",
             fix="store paths relative to the storage's root, such as images/ab/abcd.png.",
         )
-    place = storage / parent.path
+    return storage / path
+
+
+def fetch(storage: Any, path: str, row: str) -> bytes:
+    """The image of a row. Raises FatalError for one that is not there, RetriableError for one that is not read."""
+    place = place_of(storage, path, row)
     try:
         if not place.exists():
             raise FatalError(
-                f"The image {parent.path} of row {parent.id!r} is not in the object storage.",
+                f"The image {path} of row {row!r} is not in the object storage.",
                 fix="collect it again, or reject such rows in the dataset's suite.",
             )
         with place.open("rb") as file:
             data: bytes = file.read()
     except OSError as error:
         raise RetriableError(
-            f"The image {parent.path} of row {parent.id!r} could not be read: {error}.",
+            f"The image {path} of row {row!r} could not be read: {error}.",
             fix="check the object storage's connection.",
         ) from error
     return data
 
 
+@failpoint("images.store")
 def _store(storage: Any, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     path = f"images/{digest[:2]}/{digest}.png"

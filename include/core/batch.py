@@ -35,7 +35,8 @@ class Column:
 
     What a Postgres source knows besides: `origin` is its attnum, `declared` its type's oid and modifier,
     `missing` what rows hold that were there before the column was added, as text (None: NULL). `pii` is the
-    canonical form of a personal column, whose values are landed as pseudonyms.
+    canonical form of a personal column, whose values are landed as pseudonyms. `spelling` are the entries of the
+    source's catalog (an enum's labels, a composite's attributes) that decide how values are printed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     declared: tuple[int, int] | None = None
     missing: str | None = field(default=None, compare=False)
     pii: CanonicalForm | None = None
+    spelling: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

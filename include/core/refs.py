@@ -78,7 +78,10 @@ class Candidate(Ref):
 
 
 class Outcome(Ref):
-    """What one expectation said. `unexpected` counts rows; None for table-level expectations."""
+    """What one expectation said. `unexpected` counts rows; None for table-level expectations.
+
+    `whole` says why the table was judged whole, where no single row is bad or none can be told apart.
+    """
 
     rule: str
     type: str
@@ -89,6 +92,7 @@ class Outcome(Ref):
     exception: str | None = None
     unexpected: int | None = None
     observed: str | None = None
+    whole: str | None = None
 
 
 class Finding(Ref):

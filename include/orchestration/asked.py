@@ -1,7 +1,7 @@
 """What a run was asked for: the fields of its form alone, each checked; what else a trigger sends is ignored."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import Field, StrictBool, TypeAdapter, ValidationError
 
@@ -9,6 +9,7 @@ from include.core.erasure import ErasureRequest, requested
 from include.core.errors import FatalError
 from include.specs import Dataset, PostgresSource, Source
 
+AnySource = TypeVar("AnySource", bound=Source)
 BATCH = TypeAdapter(Annotated[int, Field(ge=1)] | None)
 VERSION = TypeAdapter(Annotated[int, Field(ge=1)] | None)
 SNAPSHOT = TypeAdapter(StrictBool)
@@ -26,13 +27,14 @@ def snapshot_as_asked(params: Mapping[str, Any]) -> bool:
     return bool(_checked(SNAPSHOT, "snapshot", params))
 
 
-def source_as_asked(source: Source, params: Mapping[str, Any]) -> Source:
+def source_as_asked(source: AnySource, params: Mapping[str, Any]) -> AnySource:
     """The source as declared, but for its bound. Raises FatalError for a value that the declaration refuses."""
     field = bound(source)
     try:
-        return type(source).model_validate(source.model_dump() | {field: params[field]})
+        found = type(source).model_validate(source.model_dump() | {field: params[field]})
     except ValidationError as error:
         raise _refusal(field, params[field], error) from error
+    return cast("AnySource", found)
 
 
 def loss_as_asked(params: Mapping[str, Any]) -> bool:

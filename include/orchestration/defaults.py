@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from include.orchestration.asked import bound
 from include.specs import Dataset, PostgresSource, Source
 
 TASK_DEFAULTS: dict[str, Any] = {
@@ -25,6 +26,18 @@ def collect_dag(source: Source) -> dict[str, Any]:
         "params": _collect_params(source),
         "tags": ["sluice", "collect", source.kind],
         "doc_md": _collect_doc(source),
+        **_common(),
+    }
+
+
+def reconcile_dag(source: PostgresSource) -> dict[str, Any]:
+    """Arguments of @dag for the proof of a source's landing: it runs by hand alone."""
+    return {
+        "dag_id": f"reconcile_{source.name}",
+        "schedule": None,
+        "params": {bound(source): _collect_params(source)[bound(source)]},
+        "tags": ["sluice", "reconcile", source.kind],
+        "doc_md": _reconcile_doc(source),
         **_common(),
     }
 
@@ -154,6 +167,17 @@ def _collect_doc(source: Source) -> str:
         "it as history.\nData and position are one transaction: a run may be killed and repeated at any point.\n\n"
         "A run that finds nothing new is *skipped* and starts no curation."
         + ("\n\nA table that cannot be read is left out, and the task `whole` names it." if with_tables else "")
+    )
+
+
+def _reconcile_doc(source: PostgresSource) -> str:
+    return (
+        f"### Reconcile `{source.name}`\n\nLands what is new, then compares every table with its landing at one "
+        "place in the source's log: both databases sum up their own rows, and only where the sums differ rows are "
+        "compared one by one. The source may be written to meanwhile, not altered.\n\n"
+        "The task is red if a table is not proven equal, and says how many of its rows are missing, too many or "
+        f"different. It and `collect_{source.name}` never meet: the second one tries again. What it lands, the "
+        "next collection announces."
     )
 
 

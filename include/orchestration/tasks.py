@@ -58,6 +58,19 @@ def whole(name: str) -> None:
 
 @task
 @told_to_airflow
+def reconcile(name: str) -> Json:
+    """Land what is new of a Postgres source, and fail if then its landing is not proven equal to it."""
+    from include.pipeline.reconcile import reconcile, refuse_unequal
+
+    source = source_as_asked(_database(name), _params())
+    url, key = places.database_url(source.connection), places.pseudonym_key(source)
+    proof = reconcile(source, url, places.warehouse_url(), at=_at(), key=key)
+    refuse_unequal(proof)
+    return _json(proof)
+
+
+@task
+@told_to_airflow
 def decommission(name: str) -> list[str]:
     """Drop what a Postgres source keeps for us at its server, if the form confirms it by the source's name."""
     from include.pipeline.decommission import decommission
@@ -243,7 +256,9 @@ def _announce(source: str, newest: BatchRef | None) -> None:
 def _database(name: str) -> PostgresSource:
     source = catalog.source(name)
     if not isinstance(source, PostgresSource):
-        raise FatalError(f"Source {name!r} is no Postgres database: there is nothing to drop or to erase of it.")
+        raise FatalError(
+            f"Source {name!r} is no Postgres database: there is nothing to prove, to drop or to erase of it."
+        )
     return source
 
 

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.refs import Candidate
 from include.specs import Dataset
 from include.warehouse.asof import Query, pin, render
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 SQL_FOLDER = Path(__file__).resolve().parents[1] / "catalog" / "sql"
 
 
+@failpoint("build.commit")
 def build(
     warehouse_url: str,
     dataset: Dataset,
@@ -43,10 +45,7 @@ def build(
             sql.SQL(", ").join(map(sql.Identifier, dataset.columns)), sql.SQL(query.text)
         )
         traced = _traced(cursor, dataset, query, select)
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(target)))
-        cursor.execute(sql.SQL("CREATE TABLE staging.{} AS {}").format(sql.Identifier(target), select))
-        rows = cursor.rowcount
-        cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(target)))
+        rows = _create(cursor, target, select)
     log.info("built %s rows of %s as of %s", rows, dataset.name, batches)
     return Candidate(
         dataset=dataset.name,
@@ -57,6 +56,16 @@ def build(
         sql_hash=query.template_hash,
         lineage=traced,
     )
+
+
+@failpoint("build.create")
+def _create(cursor: Cursor, target: str, select: sql.Composable) -> int:
+    """Make the table; how many rows it has."""
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(target)))
+    cursor.execute(sql.SQL("CREATE TABLE staging.{} AS {}").format(sql.Identifier(target), select))
+    rows = cursor.rowcount
+    cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(target)))
+    return rows
 
 
 def _traced(cursor: Cursor, dataset: Dataset, query: Query, select: sql.Composable) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError, GateRejected, RetriableError
+from include.core.failpoints import failpoint
 from include.core.refs import Augmented, VersionRef
 from include.publish import audit as checks
 from include.publish.fingerprint import fingerprint
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 STAGE = "audit"
 
 
+@failpoint("audit.commit")
 def audit(
     warehouse_url: str,
     dataset: Dataset,
@@ -85,6 +87,7 @@ def audit(
     return augmented
 
 
+@failpoint("publish.commit")
 def publish(
     warehouse_url: str,
     dataset: Dataset,
@@ -106,6 +109,7 @@ def publish(
     run = augmented.gated.candidate.run
     try:
         with transaction(warehouse_url) as connection:
+            _take_turns(connection, dataset)
             if done := _published_by(connection, dataset.name, run, augmented.table):
                 return done
             _hold(connection, augmented.table, patience)
@@ -152,6 +156,12 @@ def _rows(connection: Connection, table: str) -> int:
     return int(rows)
 
 
+def _take_turns(connection: Connection, dataset: Dataset) -> None:
+    """A task that was taken for dead may still be at it: one publishes, the others find what it published."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(%s))", (dataset.name,))
+
+
 def _published_by(connection: Connection, dataset: str, run: str, table: str) -> VersionRef | None:
     """What the run had published before it was cut off, if its table has left staging."""
     with connection.cursor() as cursor:
@@ -173,6 +183,7 @@ def _published_by(connection: Connection, dataset: str, run: str, table: str) ->
     return None
 
 
+@failpoint("publish.hold")
 def _hold(connection: Connection, table: str, patience: float) -> None:
     """Let nobody change the table between its fingerprint and its publication."""
     with connection.cursor() as cursor:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError, GateRejected
+from include.core.failpoints import failpoint
 from include.core.refs import Candidate, Gated, Outcome
 from include.specs import Dataset
 from include.validate.checkpoint import Checked, run_checkpoint
@@ -20,7 +21,7 @@ from include.validate.reports import Report, report_path, write_report
 from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, rejected_rows, to_judge
 from include.validate.suite import Suite, load_suite
 from include.warehouse.connection import transaction
-from include.warehouse.quarantine import Origin, quarantine, quarantined_rows
+from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
 from include.warehouse.staging import table_name
 from include.warehouse.validations import Validation, record, recorded
 
@@ -72,8 +73,7 @@ def validate(
     if known is None:
         run_id = f"{candidate.run}, try {attempt}"
         checked = run_checkpoint(warehouse_url, "staging", candidate.table, suite, run_id)
-        with transaction(warehouse_url) as connection:
-            known = _settle(connection, case, checked, reports)
+        known = _settled(warehouse_url, case, checked, reports)
     else:
         _refuse_other(case, known)
         if known.decision.decision == "publish":
@@ -94,6 +94,12 @@ def validate(
     )
 
 
+@failpoint("gate.commit")
+def _settled(warehouse_url: str, case: _Case, checked: Checked, reports: Path) -> Validation:
+    with transaction(warehouse_url) as connection:
+        return _settle(connection, case, checked, reports)
+
+
 def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path) -> Validation:
     """Part the rows, decide, write the report and record it all, in the caller's transaction."""
     _take_turns(connection, case.dataset)
@@ -110,6 +116,8 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
             fix="clear the run from its build task on; if it happens again, please report it.",
         )
     decision = decide(outcomes, verdict.rows, quarantined, case.dataset.gate)
+    tells = verdict.rows > 0 and all(outcome.exception is None for outcome in outcomes)
+    news = quarantine_news(connection, case.dataset.name, origin, tells=tells)
     validation = Validation(
         run=case.candidate.run,
         dataset=case.dataset.name,
@@ -124,6 +132,7 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         suite_hash=case.suite.hash,
         report=report_path(case.dataset.name, case.candidate.run, STAGE),
         at=case.at,
+        evidence={"quarantine": asdict(news)} if news else {},
     )
     record(connection, validation)
     sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)

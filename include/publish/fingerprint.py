@@ -6,9 +6,11 @@ import json
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from include.core.failpoints import failpoint
 from include.warehouse.versions import column_types
 
 
+@failpoint("publish.fingerprint")
 def fingerprint(connection: Connection, table: str, schema: str = "staging") -> str:
     """sha256 over the columns' names and types, then over the sorted sha256 of every row's text, in hex.
 

@@ -26,7 +26,7 @@ class PostgresSource(Personal):
     tables: tuple[str, ...] = Field(min_length=1)
     batch_changes: int = Field(default=100_000, ge=1)
     history: Literal["every", "last"] = "every"
-    retained_warning: int = Field(default=4 * 1024**3, ge=1)
+    retained_warning: int = Field(default=2 * 1024**3, ge=1)
     schedule: str | None = None
     subject: Subject | None = None
 
@@ -75,7 +75,8 @@ class SiteSource(Personal):
     the User-Agent, so that the site's owner can reach you. `delay` is in seconds between two requests.
 
     `max_pages` counts pages and files; `max_depth` links from the root; `max_variants` addresses that differ in
-    nothing but their query; `max_body` bytes, unpacked. `timeout` is for one run: a crawl that needs longer goes
+    nothing but their query; `max_body` bytes, unpacked; `max_memory` bytes of the process that
+    crawls, where a page may take 150 times its size. `timeout` is for one run: a crawl that needs longer goes
     on in the next one, for `resume_within` seconds from its beginning. `private` allows the site's name to lead
     to a private address; a root URL that is one needs no permission.
     """
@@ -90,6 +91,7 @@ class SiteSource(Personal):
     max_depth: int = Field(default=100, ge=1)
     max_variants: int = Field(default=1_000, ge=1)
     max_body: int = Field(default=20_000_000, ge=1)
+    max_memory: int = Field(default=4 * 1024**3, ge=256 * 1024**2)
     page_timeout: float = Field(default=30, gt=0)
     timeout: int = Field(default=1_800, ge=1)
     resume_within: int = Field(default=86_400, ge=0)

@@ -8,6 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.specs import Dataset
 from include.validate.predicates import bad_row_sql
@@ -36,15 +37,17 @@ def to_judge(suite: Suite, outcomes: Sequence[Outcome]) -> tuple[Expectation, ..
     return tuple(e for e in suite.expectations if e.row_level and e.severity == "critical" and e.rule in failed)
 
 
+@failpoint("gate.judge")
 def judge(connection: Connection, candidate: str, bad: str, rules: Sequence[Expectation]) -> Verdict:
     """Make `staging.<bad>` with the place (`at`, a ctid) and the reasons of each bad row of the candidate.
 
     The candidate must not be written to until the transaction ends. Raises FatalError if SQL fails.
     """
-    reasons = [
-        sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule), sql.Literal(rule.rule)) for rule in rules
-    ]
     table, source = sql.Identifier("staging", bad), sql.Identifier("staging", candidate)
+    reasons = [
+        sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule, source), sql.Literal(rule.rule))
+        for rule in rules
+    ]
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         try:
@@ -97,6 +100,7 @@ def rejected_rows(dataset: Dataset, candidate: str, bad: str) -> sql.Composable:
     )
 
 
+@failpoint("gate.pass")
 def pass_on(connection: Connection, dataset: Dataset, candidate: str, bad: str, passed: str) -> int:
     """Make `staging.<passed>`: the good rows, their `_id` and their `_split`. Returns their number."""
     with connection.cursor() as cursor:

@@ -3,22 +3,28 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from include.core.errors import FatalError
-from include.validate.conditions import condition_columns
+from include.validate.conditions import as_condition, condition_columns
 from include.validate.quiet import quiet
+from include.validate.scope import is_counted_in_sql, why_whole
 
 SEVERITIES: Final = ("critical", "warning", "info")
 ROW_COUNT: Final = "expect_table_row_count_to_be_between"
+# What a value is compared with.
+_VALUES: Final = ("min_value", "max_value", "value_set", "value_pairs_set", "sum_total")
 _COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One expectation of a suite. `row_level` tells rules on rows from rules on the whole table."""
+    """One expectation of a suite. `row_level` tells rules on rows from rules on the whole table.
+
+    `whole` says in words why it is none on rows. A `row_condition` is an object here, however the suite has it.
+    """
 
     rule: str
     type: str
@@ -26,6 +32,13 @@ class Expectation:
     severity: str
     row_level: bool
     meta: Mapping[str, Any]
+    whole: str | None = None
+    read: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The kwargs as Great Expectations reads them: text that looks like a date or a time is one to it."""
+        return {**self.kwargs, **self.read}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -83,6 +96,11 @@ def _expectation(entry: dict[str, Any], file: str, columns: Sequence[str]) -> Ex
         raise FatalError(
             f"{kind} in suite {file} has the unknown severity {severity!r}.", fix=f"use {', '.join(SEVERITIES)}."
         )
+    built = _built(entry, file)
+    if kwargs.get("row_condition") is not None:
+        # Great Expectations deprecates the text, and the name of the language it is in.
+        condition = as_condition(kwargs["row_condition"], kwargs.get("condition_parser"))
+        kwargs = {k: v for k, v in kwargs.items() if k != "condition_parser"} | {"row_condition": condition}
     named = [*_columns(kwargs), *condition_columns(kwargs.get("row_condition"))]
     unknown = [name for name in named if name not in columns]
     if unknown:
@@ -90,19 +108,25 @@ def _expectation(entry: dict[str, Any], file: str, columns: Sequence[str]) -> Ex
             f"{kind} in suite {file} names the unknown column {', '.join(unknown)}.",
             fix=f"use one of {', '.join(columns)}.",
         )
-    implementation = _implementation(entry, file)
+    whole = why_whole(type(built))
+    if whole is None and not is_counted_in_sql(type(built)):
+        raise FatalError(
+            f"{kind} in suite {file} has no SQL: Great Expectations judges it on data frames alone.",
+            fix="use a regular expression or a set, or judge the value where the record enters.",
+        )
     meta = entry["meta"] or {}
     rule = meta.get("rule") or _default_rule(kind, kwargs)
-    return Expectation(rule, kind, kwargs, severity, _is_row_level(implementation), meta)
+    read = {name: getattr(built, name) for name in _VALUES if name in kwargs}
+    return Expectation(rule, kind, kwargs, severity, whole is None, meta, whole, read)
 
 
-def _implementation(entry: dict[str, Any], file: str) -> type:
-    """The class of Great Expectations behind an entry, once it has accepted the entry's arguments."""
+def _built(entry: dict[str, Any], file: str) -> Any:
+    """What Great Expectations makes of an entry, once it has accepted the entry's arguments."""
     from great_expectations.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     try:
-        built = ExpectationConfiguration(type=entry["type"], kwargs=dict(entry["kwargs"] or {})).to_domain_obj()
+        return ExpectationConfiguration(type=entry["type"], kwargs=dict(entry["kwargs"] or {})).to_domain_obj()
     except ExpectationNotFoundError:
         raise FatalError(
             f"Suite {file} uses {entry['type']}, which Great Expectations does not know.",
@@ -112,19 +136,6 @@ def _implementation(entry: dict[str, Any], file: str) -> type:
         raise FatalError(
             f"{entry['type']} in suite {file} has arguments that do not fit: {error}", fix="correct its kwargs."
         ) from error
-    return type(built)
-
-
-def _is_row_level(implementation: type) -> bool:
-    from great_expectations.expectations import core
-    from great_expectations.expectations import expectation as gx
-
-    # On a database these two look at the column's declared type, whatever their base class says.
-    if issubclass(implementation, core.ExpectColumnValuesToBeOfType | core.ExpectColumnValuesToBeInTypeList):
-        return False
-    return issubclass(
-        implementation, gx.ColumnMapExpectation | gx.ColumnPairMapExpectation | gx.MulticolumnMapExpectation
-    )
 
 
 def _columns(kwargs: Mapping[str, Any]) -> Iterator[str]:

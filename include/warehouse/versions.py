@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 
 # What every version says of each row, beside the dataset's own columns: its identity and split, and where it
 # comes from (`real`; `smote`: made by balancing; `augment`: made from an image).
@@ -92,6 +93,7 @@ def add_made(cursor: Cursor, target: str, values: Mapping[str, sql.Composable], 
     return cursor.rowcount
 
 
+@failpoint("publish.move")
 def publish(  # noqa: PLR0917  (the arguments of sluice.publish(), in its order)
     connection: Connection,
     dataset: str,

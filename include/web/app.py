@@ -47,8 +47,9 @@ def create_app(
             versions = list_versions(connection)
             judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
             latest = queries.latest_judgements(connection)
+            news = queries.quarantine_news(connection)
         cards = figures.cards(catalog, versions, judged, latest, VERSIONS_SHOWN)
-        return render(request, "datasets.html", cards=cards, only="")
+        return render(request, "datasets.html", cards=cards, news=news, only="")
 
     @app.get("/datasets/{dataset}")
     def show_dataset(request: Request, dataset: str) -> Response:
@@ -56,11 +57,12 @@ def create_app(
             versions = list_versions(connection, dataset)
             judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
             latest = queries.validations(connection, dataset=dataset, limit=1)
+            news = queries.quarantine_news(connection)
         if dataset not in catalog and not versions and not latest:
             raise HTTPException(404, f"There is no dataset {dataset!r}.")
         declared = {name: spec for name, spec in catalog.items() if name == dataset}
         cards = figures.cards(declared, versions, judged, {v.dataset: v for v in latest}, len(versions))
-        return render(request, "datasets.html", cards=cards, only=dataset)
+        return render(request, "datasets.html", cards=cards, news=news, only=dataset)
 
     @app.get("/datasets/{dataset}/{version}")
     def show_version(request: Request, dataset: str, version: int) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
@@ -54,6 +55,17 @@ def latest_judgements(connection: Connection) -> dict[str, Validation]:
             " ORDER BY dataset, judged_at DESC, run DESC, stage"
         )
         return {found.dataset: found for found in map(from_row, cursor.fetchall())}
+
+
+def quarantine_news(connection: Connection) -> dict[str, dict[str, Any]]:
+    """What each dataset's newest gate did to its quarantine: `open`, `opened`, `resolved`, `since`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT dataset, news FROM (SELECT DISTINCT dataset FROM sluice.validations) AS known, LATERAL ("
+            "SELECT evidence -> 'quarantine' AS news FROM sluice.validations AS v WHERE v.dataset = known.dataset"
+            " AND stage = 'gate' AND evidence ? 'quarantine' ORDER BY judged_at DESC, run DESC LIMIT 1) AS newest"
+        )
+        return dict(cursor.fetchall())
 
 
 def judgements_of(

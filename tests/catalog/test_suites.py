@@ -69,10 +69,11 @@ def broken(url: str, dataset: Dataset) -> set[tuple[str, str]]:
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         for rule in suite.expectations:
             if rule.row_level and rule.severity == "critical":
+                table = sql.Identifier("staging", dataset.name)
                 cursor.execute(
                     sql.SQL(
-                        "SELECT key FROM (SELECT {}::text AS key, {} AS bad FROM staging.{}) AS judged WHERE bad"
-                    ).format(sql.Identifier(dataset.key), bad_row_sql(rule), sql.Identifier(dataset.name))
+                        "SELECT key FROM (SELECT {}::text AS key, {} AS bad FROM {}) AS judged WHERE bad"
+                    ).format(sql.Identifier(dataset.key), bad_row_sql(rule, table), table)
                 )
                 found |= {(key, rule.rule) for (key,) in cursor.fetchall()}
     return found

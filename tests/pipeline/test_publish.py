@@ -1,5 +1,6 @@
 """Publication on a real warehouse: versions whole and once, whatever dies when."""
 
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -172,6 +173,27 @@ def test_killing_a_publisher_half_way_leaves_the_old_version_whole_and_a_retry_e
     assert (second.version, second.new) == (2, True)
     assert visible(fraud) == [(2, second.rows)]
     assert fraud.execute("SELECT version FROM sluice.versions ORDER BY 1") == [(1,), (2,)]
+
+
+def test_eight_processes_that_publish_at_once_make_one_version(fraud):
+    fraud.published("run_1")
+    made = fraud.audit(fraud.balanced("run_2", 121))
+    together = multiprocessing.get_context("fork")
+    start, told = together.Barrier(8), together.Queue()
+
+    def race():
+        start.wait(30)
+        told.put(fraud.publish(made).model_dump())
+
+    racers = [together.Process(target=race) for _ in range(8)]
+    for racer in racers:
+        racer.start()
+    found = [told.get(timeout=30) for _ in racers]
+    for racer in racers:
+        racer.join(30)
+    assert {(version["version"], version["rows"], version["new"]) for version in found} == {(2, 192, True)}
+    assert fraud.execute("SELECT version FROM sluice.versions ORDER BY 1") == [(1,), (2,)]
+    assert visible(fraud) == [(2, 192)]
 
 
 def visible(fraud):

@@ -98,6 +98,16 @@ def test_the_datasets_page_shows_a_version_whole(browser):
     assert "f1f1f1f1f1 " in text
 
 
+def test_the_datasets_page_says_what_is_open_in_quarantine_and_what_was_resolved(browser, facts):
+    assert "Quarantine" not in text_of(browser.get("/datasets"))
+    news = {"open": 1200, "opened": 7, "resolved": 30, "since": "run_1"}
+    facts.judge("run_2", evidence={"quarantine": news}, at=datetime(2026, 3, 2, tzinfo=UTC))
+    facts.judge("run_2", stage="audit", at=datetime(2026, 3, 3, tzinfo=UTC))
+    said = "Quarantine: 1 200 open , 7 new and 30 resolved since the run run_1 ; each with its times in"
+    for path in ("/datasets", "/datasets/fraud"):
+        assert said in text_of(browser.get(path)).replace("\u202f", " ")
+
+
 def test_a_dataset_without_a_version_says_what_to_do(browser):
     assert "idle no version yet" in text_of(browser.get("/datasets"))
     assert "Trigger the DAG curate_idle" in text_of(browser.get("/datasets"))

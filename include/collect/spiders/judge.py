@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from scrapy.crawler import Crawler
 
 from include.collect.spiders.records import UNSTORABLE, Found, Page, Seen
+from include.core.crawl import KILLED, Link
 
 # A key is indexed, and Postgres indexes no more than some 2,700 bytes.
 LONGEST_KEY = 2_000
@@ -33,23 +34,18 @@ class Judge:
         return cls(Path(crawler.settings["JOB_FOLDER"]))
 
     def process_item(self, item: Seen) -> Seen:
-        link = item.link
+        if item.found:
+            announce(item.link)
         rows: list[tuple[str, str, list[str | None]]] = []
         rejected = [
             _rejected(Page.table, each.path, {Page.key: each.path}, [each.reason]) for each in item.refused
         ]
         if item.reason is not None:
-            rejected.append(_rejected(Page.table, link.path, {Page.key: link.path}, [item.reason]))
+            rejected.append(_unread(item.link, item.reason))
         pictures: list[str] = []
         for found in item.found:
             self._judge(found, rows, rejected, pictures)
-        visit = {
-            "visit": link.visit, "path": link.path, "outcome": item.outcome, "depth": link.depth,
-            "links": [each.pack() for each in item.links], "etag": item.etag, "last_modified": item.last_modified,
-            "rows": rows, "rejected": rejected, "pictures": pictures,
-            "reason": item.reason,
-        }  # fmt: skip
-        say(seen=visit)
+        say(seen=_visit(item, rows, rejected, pictures))
         return item
 
     def _judge(self, found: Found, rows: list[Any], rejected: list[Rejection], pictures: list[str]) -> None:
@@ -78,6 +74,24 @@ class Judge:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(picture.png)
         rows.append((model.table, key, row))
+
+
+def announce(link: Link) -> None:
+    """Say, before a page is read, what is to be told of it if this process does not live to tell."""
+    say(reading=_visit(Seen(link, "unread", reason=KILLED), [], [_unread(link, KILLED)], []))
+
+
+def _visit(seen: Seen, rows: list[Any], rejected: list[Rejection], pictures: list[str]) -> dict[str, Any]:
+    link = seen.link
+    return {
+        "visit": link.visit, "path": link.path, "outcome": seen.outcome, "depth": link.depth,
+        "links": [each.pack() for each in seen.links], "etag": seen.etag, "last_modified": seen.last_modified,
+        "rows": rows, "rejected": rejected, "pictures": pictures, "reason": seen.reason,
+    }  # fmt: skip
+
+
+def _unread(link: Link, reason: str) -> Rejection:
+    return _rejected(Page.table, link.path, {Page.key: link.path}, [reason])
 
 
 def say(**facts: Any) -> None:

@@ -27,6 +27,11 @@ ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS evidence jsonb NOT NULL 
 COMMENT ON COLUMN sluice.validations.evidence IS
     'What the judgement rests on besides the outcomes, by what it speaks of; it goes into the version''s manifest.';
 
+ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS tells boolean GENERATED ALWAYS AS
+    (rows > 0 AND NOT jsonb_path_exists(outcomes, '$[*] ? (@.exception != null)')) STORED;
+COMMENT ON COLUMN sluice.validations.tells IS
+    'Whether every rule was judged on some rows: else a row that was not rejected need not be good.';
+
 SELECT sluice.only_grows('sluice.validations');
 GRANT INSERT ON sluice.validations TO sluice_writer;
 

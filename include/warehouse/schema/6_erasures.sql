@@ -94,9 +94,11 @@ BEGIN
         ORDER BY (SELECT max(batch::bigint) FROM jsonb_each_text(sluice.pinned(v.manifest)) AS s (source, batch))
             DESC NULLS LAST, v.version DESC LIMIT 1;
         IF left_over IS NOT NULL THEN
-            PERFORM sluice.point_at(dataset_name, left_over);
+            PERFORM sluice.show(dataset_name, left_over, false, 'retire', request, format('%s was retired', target));
         ELSE
             DELETE FROM sluice.current_versions WHERE dataset = dataset_name;
+            PERFORM sluice.moved(dataset_name, NULL, to_retire, false, 'retire', request,
+                                 format('%s was retired, and none is left', target));
             SELECT string_agg(format('NULL::%s AS %I', format_type(atttypid, atttypmod), attname), ', '
                               ORDER BY attnum) INTO columns
             FROM pg_attribute

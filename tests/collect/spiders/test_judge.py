@@ -27,7 +27,10 @@ class Refusing(Thing):
 def judged(tmp_path, capsys):
     def judge(model=Thing, **values):
         Judge(tmp_path).process_item(Seen(Link("/a"), "read", found=(Found(model, values),)))
-        seen = json.loads(capsys.readouterr().out)["seen"]
+        said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        # Should the process die of it, there is something to tell all the same.
+        assert (said[0]["reading"]["visit"], said[0]["reading"]["reason"]) == ("/a", "spider: killed")
+        seen = said[1]["seen"]
         return seen["rows"], [(key, reasons) for _, key, _, reasons in seen["rejected"]]
 
     return judge
