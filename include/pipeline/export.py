@@ -10,11 +10,12 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
+from include.augment import shards as images
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import Exported
 from include.publish import arrow_types, card, croissant, delivery, parquet
 from include.publish.contents import SPLITS, Contents
-from include.publish.pictures import fetch_from
+from include.publish.pictures import genuine
 from include.specs import Dataset, Export
 from include.warehouse import exports
 from include.warehouse.connection import transaction
@@ -88,7 +89,10 @@ def _write(
         floats = declared.decimals == "float"
         readings = arrow_types.readings(cursor, version.table, types, floats=floats)
     image = version.manifest["declaration"].get("image") if declared.images == "embed" else None
-    fetch = fetch_from(storage)
+
+    def fetch(path: str) -> bytes:
+        return genuine(path, images.fetch(storage, path, path))
+
     files = [
         file
         for split in SPLITS

@@ -10,12 +10,14 @@ from psycopg2.extensions import connection as Connection
 from include.publish.arrow_types import Reading, arrow_type
 from include.publish.contents import File
 from include.publish.delivery import seal
+from include.warehouse.reading import stream
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # Rows of a row group, and row groups of a file: what is held in memory at once, and what a file may grow to.
 GROUP_ROWS, FILE_GROUPS = 65_536, 16
+READER = "sluice_reader"
 # Images are some thousand times as large as other cells.
 IMAGE_GROUP_ROWS = 128
 
@@ -67,9 +69,7 @@ def _batches(url: str, query: str, readings: tuple[Reading, ...]) -> "Iterator[p
     """The query's rows, each column in the type that it is to have."""
     import pyarrow as pa
 
-    from include.warehouse.arrow import stream
-
-    for batch in stream(url, query):
+    for batch in stream(url, query, READER):
         columns = [
             batch.column(place).cast(arrow_type(reading.column.arrow)) for place, reading in enumerate(readings)
         ]

@@ -103,7 +103,7 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
                 raise HTTPException(404, f"Dataset {dataset!r} has no version {version}.")
             judged = queries.judgements_of(connection, [figures.run_of(found)])
             files = exports.recorded(connection, dataset, version)
-        shown = {
+        shown: dict[str, Any] = {
             "version": figures.shown(found, judged),
             "others": figures.readable(known, but=version) if found.retired_at is None else [],
             "exports": files,
