@@ -32,6 +32,11 @@ ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS tells boolean GENERATED 
 COMMENT ON COLUMN sluice.validations.tells IS
     'Whether every rule was judged on some rows: else a row that was not rejected need not be good.';
 
+-- The lists of judgements, of all datasets and of one, newest first: what they cost does not grow with their number.
+CREATE INDEX IF NOT EXISTS validations_newest ON sluice.validations (judged_at DESC, run DESC, dataset, stage);
+CREATE INDEX IF NOT EXISTS validations_of_a_dataset
+    ON sluice.validations (dataset, judged_at DESC, run DESC, stage);
+
 SELECT sluice.only_grows('sluice.validations');
 GRANT INSERT ON sluice.validations TO sluice_writer;
 
