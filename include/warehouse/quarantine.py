@@ -44,9 +44,9 @@ def quarantine(connection: Connection, dataset: str, rejected: sql.Composable, o
         cursor.execute(
             sql.SQL(
                 'INSERT INTO {table} (run, row_number, key, "row", reasons, suite_hash, batches, quarantined_at)'
-                ' SELECT {run}, row_number() OVER (ORDER BY key COLLATE "C", "row"::text COLLATE "C",'
-                ' reasons), key, "row", reasons,'
-                ' {suite_hash}, {batches}::jsonb, {at} FROM ({rejected}) AS rejected (key, "row", reasons)'
+                ' SELECT {run}, row_number() OVER (ORDER BY key COLLATE "C", "row"::text COLLATE "C", reasons),'
+                ' key, "row", reasons, {suite_hash}, {batches}::jsonb, {at} FROM ({rejected})'
+                ' AS rejected (key, "row", reasons)'
                 " WHERE NOT EXISTS (SELECT FROM {table} WHERE run = {run})"
             ).format(
                 table=table,
