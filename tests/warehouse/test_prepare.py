@@ -22,8 +22,8 @@ def test_judgements_of_a_former_release_tell_too_once_it_is_prepared_anew(wareho
         cursor.execute("ALTER TABLE sluice.validations DROP COLUMN tells")
         for run, outcomes, rows in (("whole", fine, 1), ("in part", exception, 1), ("empty", fine, 0)):
             cursor.execute(
-                "INSERT INTO sluice.validations (run, dataset, stage, decision, rows, passed, quarantined, reasons,"
-                " outcomes, batches, suite_hash, judged_at)"
+                "INSERT INTO sluice.validations (run, dataset, stage, decision, rows, passed, quarantined,"
+                " reasons, outcomes, batches, suite_hash, judged_at)"
                 " VALUES (%s, 'd', 'gate', 'reject', %s, 0, 0, '{}', %s, '{}', 'h', '2026-01-01Z')",
                 (run, rows, outcomes),
             )
