@@ -5,16 +5,12 @@ from typing import Final
 # Great Expectations counts these among the row-level ones; on a database they look at the declared type.
 _OF_THE_TYPE: Final = ("expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list")
 
+# Why a rule is judged whole.
 TABLE: Final = "it speaks of the table"
 COLUMN: Final = "it speaks of a column's values together"
 DECLARED: Final = "on a database it looks at the column's declared type"
 QUERY: Final = "its query returns what it likes, not rows of the table"
 UNTOLD: Final = "its bad rows are counted, and cannot be told apart"
-
-
-def is_row_level(implementation: type) -> bool:
-    """Whether a class of Great Expectations judges each row of a database's table."""
-    return why_whole(implementation) is None
 
 
 def why_whole(implementation: type) -> str | None:

@@ -47,8 +47,9 @@ def quarantine(connection: Connection, dataset: str, rejected: sql.Composable, o
         cursor.execute(
             sql.SQL(
                 'INSERT INTO {table} (run, row_number, key, "row", reasons, suite_hash, batches, quarantined_at)'
-                ' SELECT {run}, row_number() OVER (ORDER BY key, "row"::text, reasons), key, "row", reasons,'
-                ' {suite_hash}, {batches}::jsonb, {at} FROM ({rejected}) AS rejected (key, "row", reasons)'
+                ' SELECT {run}, row_number() OVER (ORDER BY key COLLATE "C", "row"::text COLLATE "C", reasons),'
+                ' key, "row", reasons, {suite_hash}, {batches}::jsonb, {at} FROM ({rejected})'
+                ' AS rejected (key, "row", reasons)'
                 " WHERE NOT EXISTS (SELECT FROM {table} WHERE run = {run})"
             ).format(
                 table=table,
@@ -100,9 +101,10 @@ def quarantined_rows(connection: Connection, dataset: str, run: str, limit: int)
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
-                'SELECT key, "row", reasons FROM ('
-                " SELECT *, row_number() OVER (PARTITION BY reasons ORDER BY row_number) AS turn"
-                " FROM {} WHERE run = {}) AS taken ORDER BY turn, row_number LIMIT {}"
-            ).format(sql.Identifier("quarantine", dataset), sql.Literal(run), sql.Literal(limit))
+                'SELECT key, "row", reasons FROM {table} AS whole JOIN (SELECT row_number, turn FROM ('
+                " SELECT row_number, row_number() OVER (PARTITION BY reasons ORDER BY row_number) AS turn"
+                " FROM {table} WHERE run = {run}) AS taken ORDER BY turn, row_number LIMIT {limit}) AS picked"
+                " USING (row_number) WHERE run = {run} ORDER BY turn, row_number"
+            ).format(table=sql.Identifier("quarantine", dataset), run=sql.Literal(run), limit=sql.Literal(limit))
         )
         return [QuarantinedRow(key, row, tuple(reasons)) for key, row, reasons in cursor.fetchall()]

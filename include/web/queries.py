@@ -11,6 +11,8 @@ from include.warehouse.approvals import Word, standing, words
 from include.warehouse.connection import connect
 from include.warehouse.validations import COLUMNS, Validation, from_row
 
+_DATASETS = "(SELECT DISTINCT dataset FROM sluice.validations) AS known"
+
 
 @contextmanager
 def reading(url: str, *, seconds: int = 10) -> Iterator[Connection]:
@@ -53,8 +55,9 @@ def latest_judgements(connection: Connection) -> dict[str, Validation]:
     """Each dataset's newest judgement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT ON (dataset) {COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
-            " ORDER BY dataset, judged_at DESC, run DESC, stage"
+            f"SELECT newest.* FROM {_DATASETS}, LATERAL ("  # noqa: S608  # constants
+            f"SELECT {COLUMNS} FROM sluice.validations AS v WHERE v.dataset = known.dataset"
+            " ORDER BY judged_at DESC, run DESC, stage LIMIT 1) AS newest"
         )
         return {found.dataset: found for found in map(from_row, cursor.fetchall())}
 
@@ -63,7 +66,7 @@ def quarantine_news(connection: Connection) -> dict[str, dict[str, Any]]:
     """What each dataset's newest gate did to its quarantine: `open`, `opened`, `resolved`, `since`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT dataset, news FROM (SELECT DISTINCT dataset FROM sluice.validations) AS known, LATERAL ("
+            f"SELECT dataset, news FROM {_DATASETS}, LATERAL ("  # noqa: S608  # a constant
             "SELECT evidence -> 'quarantine' AS news FROM sluice.validations AS v WHERE v.dataset = known.dataset"
             " AND stage = 'gate' AND evidence ? 'quarantine' ORDER BY judged_at DESC, run DESC LIMIT 1) AS newest"
         )

@@ -13,7 +13,7 @@ from include.core.errors import FatalError
 from include.validate.checkpoint import run_checkpoint
 from include.validate.predicates import PREDICATES, judged_whole, refuse_untold
 from include.validate.rows import judge
-from include.validate.scope import is_counted_in_sql, is_row_level
+from include.validate.scope import is_counted_in_sql, why_whole
 from include.validate.suite import Expectation, Suite, load_suite
 from include.warehouse.connection import transaction
 from include.warehouse.prepare import prepare
@@ -262,7 +262,7 @@ def entries():
 def counted_in_sql():
     """Every row-level type that Great Expectations has SQL for, by its own registry."""
     known = {name: get_expectation_impl(name) for name in list_registered_expectation_implementations()}
-    return sorted(name for name, found in known.items() if is_row_level(found) and is_counted_in_sql(found))
+    return sorted(name for name, found in known.items() if why_whole(found) is None and is_counted_in_sql(found))
 
 
 @pytest.fixture(scope="module")

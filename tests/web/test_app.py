@@ -71,7 +71,10 @@ def test_no_page_lets_a_script_run_or_another_site_frame_it(browser, path):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_needs_the_internet(browser, path):
-    assert re.findall(r"(?:src|href)=\"(?:https?:)?//[^\"]*", browser.get(path).text) == []
+    # Nothing is loaded from elsewhere: not by an attribute, not by a style, not by a script.
+    page = browser.get(path).text
+    assert re.findall(r"(?:src|srcset|href|data|action)=[\"']?\s*(?:https?:)?//[^\"'\s>]*", page) == []
+    assert re.findall(r"url\(\s*[\"']?(?!data:)[^)]*\)|@import[^;]*;|<script|<iframe[^>]*http", page) == []
 
 
 def test_every_link_of_every_page_leads_somewhere(browser):

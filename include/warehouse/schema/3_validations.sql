@@ -43,8 +43,11 @@ BEGIN
     END IF;
 END $$;
 
--- The newest of a dataset, however many there are.
-CREATE INDEX IF NOT EXISTS validations_of_a_dataset ON sluice.validations (dataset, stage, judged_at);
+-- The lists of judgements, of all datasets and of one, newest first: what they cost does not grow with their number.
+CREATE INDEX IF NOT EXISTS validations_newest ON sluice.validations (judged_at DESC, run DESC, dataset, stage);
+CREATE INDEX IF NOT EXISTS validations_of_a_dataset
+    ON sluice.validations (dataset, judged_at DESC, run DESC, stage);
+CREATE INDEX IF NOT EXISTS validations_of_a_stage ON sluice.validations (dataset, stage, judged_at);
 
 SELECT sluice.only_grows('sluice.validations');
 GRANT INSERT ON sluice.validations TO sluice_writer;
