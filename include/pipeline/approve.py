@@ -35,7 +35,8 @@ def ask(
 ) -> Question | None:
     """The question about an audited run, on record as asked at `at`; None if neither gate nor audit holds it.
 
-    Asking again takes an approval back, and leaves a rejection as it is: GateRejected.
+    Asking again takes an approval back. A question that is still open keeps its time, and a rejection stays:
+    GateRejected, as where that time is over.
     """
     run = augmented.gated.candidate.run
     with transaction(warehouse_url) as connection:
@@ -45,16 +46,19 @@ def ask(
         digest = shown(connection, run, dataset.name)
         if (word := standing(words(connection, run, dataset.name))) and word.decision == "reject":
             raise _rejected(dataset, run, word)
-        with connection.cursor() as cursor:
-            # Nobody is asked about rows that a sweep has taken away.
-            column_types(cursor, augmented.table)
-        found = (
-            *doubts(connection, gate, augmented.gated.table, stored(suites, dataset.name)),
-            *doubts(connection, audit, augmented.table, stored(suites, f"{dataset.name}_audit")),
-        )
-        until = at + timedelta(hours=dataset.gate.approve_within)
-        say(connection, run, dataset.name, Word("ask", None, "", digest, at, until))
-    return question(gate, audit, found, until=until, report_url=report_url)
+        still_open = word.until if word and word.decision == "ask" else None
+        until = still_open or at + timedelta(hours=dataset.gate.approve_within)
+        if at <= until:
+            with connection.cursor() as cursor:
+                # Nobody is asked about rows that a sweep has taken away.
+                column_types(cursor, augmented.table)
+            found = (
+                *doubts(connection, gate, augmented.gated.table, stored(suites, dataset.name)),
+                *doubts(connection, audit, augmented.table, stored(suites, f"{dataset.name}_audit")),
+            )
+            say(connection, run, dataset.name, Word("ask", None, "", digest, at, until))
+            return question(gate, audit, found, until=until, report_url=report_url)
+    raise _lapsed(warehouse_url, dataset, run, at)
 
 
 def answer(
@@ -82,12 +86,7 @@ def answer(
 
 def lapse(warehouse_url: str, dataset: Dataset, run: str, *, at: datetime) -> None:
     """Record that nobody answered in time, and raise GateRejected."""
-    with transaction(warehouse_url) as connection:
-        asked = _asked(connection, dataset, run)
-        reason = f"nobody answered by {asked.until:%Y-%m-%d %H:%M} UTC"
-        word = Word("reject", None, reason, asked.shown, at)
-        say(connection, run, dataset.name, word)
-    raise _rejected(dataset, run, word)
+    raise _lapsed(warehouse_url, dataset, run, at)
 
 
 def approved(connection: Connection, dataset: Dataset, run: str) -> dict[str, Any] | None:
@@ -121,6 +120,14 @@ def _judged(connection: Connection, dataset: Dataset, run: str) -> tuple[Validat
             fix="clear the run from its validate task on.",
         )
     return gate, audit
+
+
+def _lapsed(warehouse_url: str, dataset: Dataset, run: str, at: datetime) -> GateRejected:
+    with transaction(warehouse_url) as connection:
+        asked = _asked(connection, dataset, run)
+        word = Word("reject", None, f"nobody answered by {asked.until:%Y-%m-%d %H:%M} UTC", asked.shown, at)
+        say(connection, run, dataset.name, word)
+    return _rejected(dataset, run, word)
 
 
 def _asked(connection: Connection, dataset: Dataset, run: str) -> Word:

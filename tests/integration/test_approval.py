@@ -34,7 +34,7 @@ def without_eights(stack):
 
 
 def wait(happened):
-    for _ in range(480):
+    for _ in range(1200):
         if found := happened():
             return found
         time.sleep(0.25)

@@ -179,6 +179,14 @@ def test_asking_again_takes_an_approval_back_until_the_next_one(held):
     assert (approval["reason"], approval["asked_at"]) == ("still the sale", "2026-05-02T18:00:00+00:00")
 
 
+def test_a_question_that_is_still_open_keeps_its_time_however_often_it_is_asked(held):
+    first = held.ask()
+    assert held.ask(hours=23).until == first.until
+    with pytest.raises(GateRejected, match="nobody answered by 2026-05-02 12:00 UTC"):
+        held.ask(hours=25)
+    assert [word[1] for word in held.words()] == ["ask", "ask", "reject"]
+
+
 def test_an_approval_is_of_what_was_shown_and_of_nothing_else(held):
     held.ask()
     held.answer()
