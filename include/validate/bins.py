@@ -13,7 +13,7 @@ from include.core.summary import Summary, bounds
 # Deciles are what PSI is told of by custom; more bins would spread a shift over more chance.
 NUMBER_BINS: Final = 10
 WORD_BINS: Final = 30
-# Rows that a bin is expected to hold in the smaller sample, at least (Cochran, 1954); what has fewer is sparse.
+# Rows that a bin is expected to hold in the smaller sample (Cochran, 1954); one that is to hold fewer is sparse.
 EXPECTED: Final = 5
 MISSING, ODD, OTHERS = "missing", "NaN or infinite", "all others"
 
@@ -47,7 +47,10 @@ def tabulate(before: Summary, both: Summary) -> Table:
 
 
 def _numbers(before: Summary, both: Summary, share: float) -> list[tuple[str, int, int]]:
-    """(name, rows before, rows of both) of some ten bins that hold about as many rows each, in their order."""
+    """(name, rows before, rows of both) of at most ten bins of about as many rows, in their order.
+
+    A number that many rows hold is a bin by itself; beside it there may be sparse ones.
+    """
     import numpy as np
 
     if not both.bins:
@@ -59,18 +62,9 @@ def _numbers(before: Summary, both: Summary, share: float) -> list[tuple[str, in
     # Each bin of the summary goes where its middle lies among all rows.
     part = (most * (passed - rows[1] / 2) / total).astype(int)
     starts = np.flatnonzero(np.diff(part, prepend=-1))
-    found: list[list[int]] = []
-    for start, held, all_ in zip(starts.tolist(), *np.add.reduceat(rows, starts, axis=1).tolist(), strict=True):
-        if not found or found[-1][2] * share >= EXPECTED:
-            found.append([places[start], 0, 0])
-        found[-1][1] += held
-        found[-1][2] += all_
-    if len(found) > 1 and found[-1][2] * share < EXPECTED:
-        _, held, all_ = found.pop()
-        found[-1][1] += held
-        found[-1][2] += all_
-    edges = [bounds(place, both.level)[0] for place, _, _ in found]
-    return [(_between(edges, n), held, all_) for n, (_, held, all_) in enumerate(found)]
+    held, all_ = np.add.reduceat(rows, starts, axis=1).tolist()
+    edges = [bounds(places[start], both.level)[0] for start in starts.tolist()]
+    return [(_between(edges, n), *counts) for n, counts in enumerate(zip(held, all_, strict=True))]
 
 
 def _between(edges: Sequence[float], place: int) -> str:

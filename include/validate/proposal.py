@@ -38,7 +38,11 @@ def proposal(dataset: Dataset, profiles: Mapping[str, Profile]) -> dict[str, Any
         expectations=[ExpectationConfiguration(**entry).to_domain_obj() for entry in entries],
     )
     written: dict[str, Any] = suite.to_json_dict()
-    return written | {"meta": {"great_expectations_version": gx.__version__}}
+    # It makes doubles of whole numbers.
+    expectations = [
+        dict(e) | {"kwargs": entry["kwargs"]} for e, entry in zip(written["expectations"], entries, strict=True)
+    ]
+    return written | {"expectations": expectations, "meta": {"great_expectations_version": gx.__version__}}
 
 
 def _rules(dataset: Dataset, column: str, profile: Profile) -> Iterator[Entry]:
@@ -49,11 +53,14 @@ def _rules(dataset: Dataset, column: str, profile: Profile) -> Iterator[Entry]:
     kind = "expect_column_values_to_be_of_type"
     yield _entry(kind, column, "type", "validity", "critical", type_=_spelt(profile.type))
     yield _missing(column, summary.nulls, summary.rows, needed=column in {dataset.key, dataset.label})
-    if column == dataset.key or _is_key(dataset, column, profile, present):
+    unique = column == dataset.key or _is_key(dataset, column, profile, present)
+    if unique:
         severity = "critical" if column == dataset.key else "warning"
         yield _entry("expect_column_values_to_be_unique", column, "unique", "uniqueness", severity)
     if summary.kind == "number":
-        yield from _range(column, profile)
+        # Numbers that name something go on and on; how far they have come says nothing.
+        if not unique and column != dataset.group:
+            yield from _range(column, profile)
     elif column != dataset.key:
         yield from _form(dataset, column, profile, present)
 

@@ -36,6 +36,13 @@ def test_a_number_that_half_of_the_rows_hold_is_a_bin_of_its_own():
     assert sum(found.before) == 1000
 
 
+def test_a_number_that_few_rows_hold_beside_one_that_most_do_is_a_sparse_bin():
+    before, after = np.repeat([0.0, 1.0], [9_900, 100]), np.repeat([0.0, 1.0], [97, 3])
+    assert table(summary_of(before), summary_of(after)) == Table(
+        ("below 1", "from 1"), (9_900, 100), (97, 3), sparse=1
+    )
+
+
 def test_missing_and_infinite_numbers_have_bins_of_their_own():
     rows = np.ma.masked_array([NAN] * 6 + [np.inf] + list(range(93)), [False] * 80 + [True] * 20)
     found = table(summary_of(rows), summary_of(rows))

@@ -64,6 +64,12 @@ def test_close_numbers_are_told_apart_by_their_means():
     assert not shift(normal(1, mean=1e6, sd=1), normal(2, mean=1e6, sd=1)).drifted
 
 
+def test_a_flag_that_few_rows_had_is_found_to_be_more_frequent_even_in_a_small_sample():
+    before = summary_of(np.repeat([0.0, 1.0], [99_000, 1_000]))
+    assert shift(before, summary_of(np.repeat([0.0, 1.0], [180, 20]))).drifted
+    assert not shift(before, summary_of(np.repeat([0.0, 1.0], [198, 2]))).drifted
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -76,15 +76,16 @@ def test_words_are_counted_by_name_and_the_many_by_their_hash(table):
 def test_every_type_of_column_has_a_summary(table):
     huge = Decimal("1e400")
     rows = [[1, "2.5", "2000-01-01", "2000-01-01 00:01Z", True, "x"], [2, str(huge), "infinity", None, False, "x"]]
+    rows += [[2, odd, None, None, None, None] for odd in ("NaN", "-Infinity", "1e-400")]
     kinds = {"i": "int", "n": "numeric", "d": "date", "t": "timestamptz", "b": "boolean", "w": "varchar(9)"}
     found = summarise(table(rows, **kinds), "staging", "t", list(kinds), words=["i"])
     assert {name: s.kind for name, s in found.items()} == {
         "i": "word", "n": "number", "d": "number", "t": "number", "b": "word", "w": "word",
     }  # fmt: skip
-    assert (found["i"].named, found["b"].named) == ({"1": 1, "2": 1}, {"true": 1, "false": 1})
-    assert (found["n"].moments.mean, found["n"].odd) == (2.5, {"Infinity": 1})
+    assert (found["i"].named, found["b"].named) == ({"1": 1, "2": 4}, {"true": 1, "false": 1})
+    assert (found["n"].moments.mean, found["n"].odd) == (1.25, {"-Infinity": 1, "Infinity": 1, "NaN": 1})
     assert (found["d"].moments.mean, found["d"].odd) == (0.0, {"Infinity": 1})
-    assert (found["t"].moments.mean, found["t"].nulls) == (60.0, 1)
+    assert (found["t"].moments.mean, found["t"].nulls) == (60.0, 4)
 
 
 def test_the_order_of_rows_changes_nothing(table):
