@@ -99,7 +99,7 @@ def remove(storage: Any, dataset: str, version: int) -> bool:
         (place / MANIFEST).unlink()
     if local is not None:
         shutil.rmtree(local)
-    else:
+    elif place.exists():  # where there are no folders, one without files is gone
         place.rmdir(recursive=True)
     return True
 
