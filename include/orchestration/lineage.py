@@ -5,21 +5,24 @@ read or said; and no fault of a collector is one of the task.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg2
+from psycopg2.extensions import connection as Connection
 
 from include.core.errors import SluiceError
-from include.core.refs import Candidate, VersionRef
+from include.core.refs import Candidate, Exported, VersionRef
 from include.orchestration import places
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
     from include.publish.lineage import Described, Event, Where
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +37,13 @@ def wanted() -> bool:
     return not conf.is_disabled()
 
 
-def built(candidate: Candidate) -> None:
-    """Tell that the candidate was built, and of what."""
+def built(candidate: Candidate) -> Candidate:
+    """Tell that the candidate was built, and of what; hand it on."""
     if wanted():
         from include.publish import lineage
 
         _tell(lineage.built(where(), candidate))
+    return candidate
 
 
 @contextmanager
@@ -49,19 +53,31 @@ def judging(dataset: str, run: str, stage: str) -> Iterator[None]:
         yield
     finally:
         if wanted():
-            _tell_judgement(dataset, run, stage)
+            from include.publish import lineage
+            from include.warehouse.validations import recorded
+
+            if found := _asked(lambda connection: recorded(connection, run, dataset, stage)):
+                _tell(lineage.judged(where(), found))
 
 
-def published(version: VersionRef) -> None:
-    """Tell that the version was published, and of what."""
+def published(version: VersionRef) -> VersionRef:
+    """Tell that the version was published, and of what; hand it on."""
     if wanted():
         from include.publish import lineage
-        from include.warehouse import versions
-        from include.warehouse.connection import transaction
+        from include.warehouse.versions import manifest
 
-        with transaction(places.warehouse_url()) as connection:
-            manifest = versions.manifest(connection, version.dataset, version.version)
-        _tell(lineage.published(where(), manifest, version))
+        if found := _asked(lambda connection: manifest(connection, version.dataset, version.version)):
+            _tell(lineage.published(where(), found, version))
+    return version
+
+
+def exported(export: Exported) -> Exported:
+    """Tell that the version was written as files; hand it on."""
+    if wanted():
+        from include.publish import lineage
+
+        _tell(lineage.exported(where(), export))
+    return export
 
 
 def where() -> "Where":
@@ -82,24 +98,21 @@ def datasets(event: "Event", namespace: str) -> "tuple[list[InputDataset], list[
         inputs.append(InputDataset(namespace=namespace, name=told["name"], facets=facets, inputFacets=own))
     for told in event.outputs:
         facets, own = _facets(told["facets"], OF_OUTPUT)
-        outputs.append(OutputDataset(namespace=namespace, name=told["name"], facets=facets, outputFacets=own))
+        place = told.get("namespace", namespace)
+        outputs.append(OutputDataset(namespace=place, name=told["name"], facets=facets, outputFacets=own))
     return inputs, outputs
 
 
-def _tell_judgement(dataset: str, run: str, stage: str) -> None:
-    from include.publish import lineage
+def _asked(question: Callable[[Connection], Answer]) -> Answer | None:
+    """What the warehouse answers; None if it cannot be asked, for then the task has something else to fail of."""
     from include.warehouse.connection import transaction
-    from include.warehouse.validations import recorded
 
     try:
         with transaction(places.warehouse_url()) as connection:
-            found = recorded(connection, run, dataset, stage)
+            return question(connection)
     except (SluiceError, psycopg2.Error) as error:
-        # What the judgement itself raised must be what the task fails of.
-        log.warning("the judgement of %s could not be read for its lineage: %s", dataset, error)
-        return
-    if found is not None:
-        _tell(lineage.judged(where(), found))
+        log.warning("lineage could not be read from the warehouse: %s", error)
+        return None
 
 
 def _tell(event: "Event") -> None:

@@ -130,10 +130,8 @@ def build(name: str) -> Json:
     """Run the dataset's SQL over its sources as of the pinned batches."""
     from include.pipeline.build import build
 
-    as_of = batch_as_asked(_params())
-    candidate = build(places.warehouse_url(), _seeded(name), _run(), as_of_batch=as_of)
-    lineage.built(candidate)
-    return _json(candidate)
+    run, as_of = get_current_context()["dag_run"].run_id, batch_as_asked(_params())
+    return _json(lineage.built(build(places.warehouse_url(), _seeded(name), run, as_of_batch=as_of)))
 
 
 @task
@@ -224,8 +222,7 @@ def publish(name: str, audited: Json) -> Json:
     made, code = Augmented.model_validate(audited), places.code_commit()
     version = publish(places.warehouse_url(), _seeded(name), made, at=_at(), code=code)
     get_current_context()["outlet_events"][dataset_asset(name)].extra = _json(version)
-    lineage.published(version)
-    return _json(version)
+    return _json(lineage.published(version))
 
 
 @task
@@ -235,7 +232,8 @@ def export(name: str, version: Json | None = None) -> Json:
     from include.pipeline.export import export
 
     number = VersionRef.model_validate(version).version if version else version_as_asked(_params())
-    return _json(export(places.warehouse_url(), catalog.dataset(name), number, places.storage(), at=_at()))
+    written = export(places.warehouse_url(), catalog.dataset(name), number, places.storage(), at=_at())
+    return _json(lineage.exported(written))
 
 
 @task(trigger_rule="all_done")
@@ -283,10 +281,6 @@ def _seeded(name: str) -> Dataset:
 def _params() -> dict[str, Any]:
     """The run's form, and whatever else a trigger put beside it."""
     return dict(get_current_context()["params"])
-
-
-def _run() -> str:
-    return str(get_current_context()["dag_run"].run_id)
 
 
 def _at() -> datetime:

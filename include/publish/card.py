@@ -111,6 +111,8 @@ def _gate(contents: Contents) -> str:
         told += "\n\n" + _table(("rule", "rows"), rules)
     for warning in gate["warnings"]:
         told += f"\n\nWarning: {_cell(warning)}"
+    if approval := contents.manifest.get("approval"):
+        told += f"\n\nHeld for its warnings, and approved by {_cell(approval['by'])}: {_cell(approval['reason'])}"
     return told
 
 

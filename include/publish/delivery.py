@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 
 # Written last where a folder cannot be renamed: an export without it is none.
 MANIFEST = "manifest.json"
@@ -69,6 +70,7 @@ def staged(place: Any) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@failpoint("export.deliver")
 def deliver(folder: Path, place: Any) -> None:
     """Make the staged folder the export: in one rename, or file by file with the manifest last.
 
@@ -97,7 +99,7 @@ def remove(storage: Any, dataset: str, version: int) -> bool:
         (place / MANIFEST).unlink()
     if local is not None:
         shutil.rmtree(local)
-    else:
+    elif place.exists():  # where there are no folders, one without files is gone
         place.rmdir(recursive=True)
     return True
 

@@ -1,15 +1,17 @@
-"""What a build, a judgement and a publication say to collectors of lineage, in the words of OpenLineage.
+"""What builds, judgements, publications and exports say to collectors of lineage, in the words of OpenLineage.
 
-Plain values only: `{"name": …, "facets": {…}}`, each facet with the fields that its schema asks for. A table is
-named `<database>.<schema>.<table>` within the namespace of its server (openlineage.io/docs/spec/naming). In
-staging a dataset has one name for all runs, and the run as its version.
+Plain values only: `{"name": …, "facets": {…}}` (and a `namespace`, where it is not the warehouse's), each facet
+with the fields that its schema asks for. A table is named `<database>.<schema>.<table>` within the namespace of
+its server (openlineage.io/docs/spec/naming). In staging a dataset has one name for all runs, and the run as its
+version.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from include.core.refs import Candidate, Outcome, VersionRef
+from include.core.refs import Candidate, Exported, Outcome, VersionRef
 from include.warehouse.validations import Validation
 
 Described = dict[str, Any]
@@ -78,6 +80,23 @@ def published(where: Where, manifest: Mapping[str, Any], version: VersionRef) ->
         outputs.append(_described(where.name("datasets", version.dataset), facets | view))
     staged = _staged(where, version.dataset, {"version": {"datasetVersion": manifest["run"]}})
     return Event([staged, *_tables(where, manifest["lineage"], batches)], outputs)
+
+
+def exported(where: Where, export: Exported) -> Event:
+    """A version became files."""
+    place = urlsplit(export.place)
+    files = _described(
+        place.path if place.scheme == "file" else place.path.lstrip("/"),
+        {
+            "version": {"datasetVersion": str(export.version)},
+            "datasetType": {"datasetType": "FILE"},
+            "outputStatistics": {"rowCount": export.rows, "size": export.bytes, "fileCount": export.files},
+        },
+    )
+    namespace = "file" if place.scheme == "file" else f"{place.scheme}://{place.netloc}"
+    version = where.name("datasets", f"{export.dataset}_v{export.version}")
+    read = _described(version, {"version": {"datasetVersion": str(export.version)}})
+    return Event([read], [files | {"namespace": namespace}])
 
 
 def _staged(where: Where, dataset: str, facets: Described) -> Described:

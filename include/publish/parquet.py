@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from include.core.failpoints import failpoint
 from include.publish.arrow_types import Reading, arrow_type
 from include.publish.contents import File
 from include.publish.delivery import seal
@@ -117,6 +118,7 @@ def _with_images(group: "pa.Table", image: str, fetch: Fetch) -> "pa.Table":
     return group.set_column(group.column_names.index(image), image, pa.array(pictures, kind))
 
 
+@failpoint("export.part")
 def _file(folder: Path, name: str, split: str, rows: int) -> File:
     size, digest = seal(folder / name)
     return File(path=name, split=split, rows=rows, bytes=size, sha256=digest)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.warehouse.versions import Version, list_versions
 
 
@@ -30,15 +32,17 @@ def hold(connection: Connection, dataset: str, number: int | None, patience: flo
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+        # The rows are read through another connection, and this one waits for them.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         found = _version(connection, dataset, number)
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.export'), hashtext(%s))", (found.table,))
-        # An erasure that was waited for has dropped the table, and is told as what it is.
-        cursor.execute("SELECT to_regclass(format('datasets.%%I', %s::text)) IS NOT NULL", (found.table,))
-        if cursor.fetchone() == (True,):
+        try:
             cursor.execute(
                 sql.SQL("LOCK TABLE datasets.{} IN ACCESS SHARE MODE").format(sql.Identifier(found.table))
             )
-    return _version(connection, dataset, found.version)
+        except psycopg2.errors.UndefinedTable as error:
+            raise _gone(found) from error
+    return found
 
 
 def _version(connection: Connection, dataset: str, number: int | None) -> Version:
@@ -46,9 +50,7 @@ def _version(connection: Connection, dataset: str, number: int | None) -> Versio
     for version in known:
         if version.version == number or (number is None and version.current):
             if version.retired_at is not None:
-                raise FatalError(
-                    f"{version.table} is retired: an erasure has removed its rows.", fix="export a later version."
-                )
+                raise _gone(version)
             return version
     numbers = ", ".join(str(version.version) for version in reversed(known)) or "none"
     wanted = f"version {number}" if number is not None else "version that its view shows"
@@ -57,6 +59,7 @@ def _version(connection: Connection, dataset: str, number: int | None) -> Versio
     )
 
 
+@failpoint("export.record")
 def record(
     connection: Connection, version: Version, place: str, files: Sequence[Mapping[str, Any]], at: datetime
 ) -> None:
@@ -67,6 +70,10 @@ def record(
             " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (version.dataset, version.version, place, Json(list(files)), at),
         )
+
+
+def _gone(version: Version) -> FatalError:
+    return FatalError(f"{version.table} is retired: its rows have been removed.", fix="export another version.")
 
 
 def recorded(connection: Connection, dataset: str, version: int) -> list[Recorded]:

@@ -121,6 +121,7 @@ def test_an_older_version_is_exported_by_hand_alone(dags):
     assert [task.task_id for task in dag.tasks] == ["export"]
 
 
+@pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
 def test_only_a_dataset_that_declares_it_waits_for_a_person_between_audit_and_publish(dags, dataset):
     dag = dags[f"curate_{dataset.name}"]
     if dataset.gate.on_warning == "publish":

@@ -11,7 +11,7 @@ import pytest
 from psycopg2.extras import Json
 
 from include.core.errors import GateRejected
-from include.core.refs import Candidate, GateDecision, Outcome, VersionRef
+from include.core.refs import Candidate, Exported, GateDecision, Outcome, VersionRef
 from include.warehouse.connection import transaction
 from include.warehouse.validations import Validation, record
 
@@ -142,6 +142,19 @@ def test_a_publication_tells_the_version_and_its_view(told, events, running, war
     assert table["outputFacets"]["outputStatistics"]["rowCount"] == 9
 
 
+def test_an_export_tells_its_files(told, events, running, warehouse):
+    from include.orchestration import lineage
+
+    lineage.exported(
+        Exported(dataset="fraud", version=1, place="s3://b/exports/fraud/v1", files=5, rows=9, bytes=700, new=True)
+    )
+    (event,) = events()
+    ((table,), (files,)) = event["inputs"], event["outputs"]
+    assert table["name"] == f"{warehouse}.datasets.fraud_v1"
+    assert (files["namespace"], files["name"]) == ("s3://b", "exports/fraud/v1")
+    assert known_to_the_client(files["outputFacets"]) == {"outputStatistics"}
+
+
 def test_a_rejection_is_told_and_stays_one(told, events, running, warehouse):
     from include.orchestration import lineage
 
@@ -172,5 +185,6 @@ def test_without_a_transport_nothing_is_read_and_nothing_said(monkeypatch, airfl
     # There is no warehouse to read.
     lineage.built(CANDIDATE)
     lineage.published(VERSION)
+    lineage.exported(Exported(dataset="fraud", version=1, place="s3://b/v1", files=5, rows=9, bytes=7, new=True))
     with lineage.judging("fraud", "run_1", "gate"):
         pass

@@ -1,6 +1,10 @@
 """A version as files: its rows exactly, described so that others can check and load it, whole or not at all."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -11,6 +15,7 @@ import yaml
 from psycopg2.extras import Json, RealDictCursor
 
 from include.core.errors import FatalError, RetriableError
+from include.core.failpoints import SWITCH, SWITCHED_ON
 from include.pipeline.export import export
 from include.specs import Dataset, Export
 from include.warehouse.connection import transaction
@@ -194,6 +199,36 @@ def test_two_exports_of_a_version_never_meet(url, storage):
         with pytest.raises(RetriableError, match=r"exported or erased for longer than 0\.2 s"):
             export(url, FRAUD, 1, storage, at=AT, patience=0.2)
     assert export(url, FRAUD, 1, storage, at=AT).new
+
+
+EXPORTER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from include.core.failpoints import Fault, arm
+from include.pipeline.export import export
+from include.specs import Dataset
+arm(Fault.parse(sys.argv[3]))
+export(sys.stdin.readline().strip(), Dataset.model_validate_json(sys.argv[1]), 1, Path(sys.argv[2]),
+    at=datetime(2026, 5, 1, 12, tzinfo=UTC))
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "there"),
+    [("export.part=kill:2", False), ("export.deliver=kill", True), ("export.record=kill", True)],
+)
+def test_a_killed_export_is_whole_or_none_and_the_next_one_ends_right(url, exported, storage, fault, there):
+    child = subprocess.run(
+        [sys.executable, "-c", EXPORTER, FRAUD.model_dump_json(), str(storage), fault], input=f"{url}\n",
+        text=True, env={**os.environ, SWITCH: SWITCHED_ON}, timeout=60, check=False,
+    )  # fmt: skip
+    assert child.returncode == -signal.SIGKILL
+    folder = storage / "exports" / "fraud" / "v1"
+    assert folder.exists() == there
+    assert export(url, FRAUD, 1, storage, at=AT).new != there
+    assert content(folder) == content(exported)
+    assert [path.name for path in folder.parent.iterdir()] == ["v1"]
 
 
 PICTURES = {

@@ -6,7 +6,59 @@ from datetime import UTC, datetime
 import pytest
 from psycopg2.extras import Json
 
+from include.publish.contents import Column, Contents, File
+from include.specs import Export
 from include.warehouse.connection import transaction
+
+MANIFEST = {
+    "declaration": {
+        "key": "id", "label": "is_fraud", "group": "customer", "time": "at", "numeric": ["amount"],
+        "categorical": [], "text": [], "image": "photo", "passthrough": ["note"],
+        "subjects": {"shop": "customer"}, "balance": {"method": "smote", "impute": "median"},
+    },
+    "gate": {
+        "rows": 12, "passed": 10, "quarantined": 2, "quarantined_by": {"amount_positive": 2},
+        "warnings": ["mean: 7"], "suite_hash": "9" * 64,
+    },
+    "sources": [{"source": "shop", "batch": 4, "position": "0/1", "seq_to": 9}],
+    "counts": [
+        {"split": "test", "class": "true", "origin": "real", "rows": 2},
+        {"split": "train", "class": "true", "origin": "real", "rows": 6},
+        {"split": "train", "class": "true", "origin": "smote", "rows": 2},
+    ],
+    "method": "smote", "removed": 0, "sql_hash": "5" * 64, "code": "c0ffee", "rows": 10,
+}  # fmt: skip
+COLUMNS = (
+    Column("id", "integer", "int32"), Column("customer", "integer", "int32"),
+    Column("at", "timestamp with time zone", "timestamp[us, tz=UTC]"),
+    Column("amount", "numeric(8,2)", "decimal128(38, 2)"), Column("photo", "text", "string"),
+    Column("note", "text", "string"), Column("is_fraud", "boolean", "bool"), Column("_split", "text", "string"),
+    Column("_parents", "text[]", "list<string>"),
+)  # fmt: skip
+FILES = (
+    File("train/part-00000.parquet", "train", 8, 700, "ab" * 32),
+    File("test/part-00000.parquet", "test", 2, 300, "cd" * 32),
+)
+
+
+@pytest.fixture
+def contents() -> Callable[..., Contents]:
+    """Makes the contents of an export of ten rows, two of them made; `manifest` changes the version's."""
+
+    def made(declared: Export | None = None, **manifest: object) -> Contents:
+        return Contents(
+            dataset="fraud",
+            version=3,
+            fingerprint="f" * 64,
+            published_at=datetime(2026, 5, 1, 12, tzinfo=UTC),
+            manifest=MANIFEST | manifest,
+            declared=declared or Export(),
+            columns=COLUMNS,
+            files=FILES,
+        )
+
+    return made
+
 
 Publish = Callable[..., str]
 

@@ -55,7 +55,7 @@ def test_an_export_that_breaks_off_is_none_and_the_next_begins_afresh(storage):
         (folder / "left").write_text("x")
         raise OSError("disk full")
     assert delivery.found(place) is None
-    assert not list(place.parent.rglob("*")) if place.parent.exists() else True
+    assert not place.exists() and not (place.parent / ".v3.partial").exists()
     delivery.verify(place, written(place))
 
 
@@ -76,6 +76,9 @@ def test_a_removed_export_is_gone_with_all_its_files(storage):
     place = delivery.place_of(storage, "fraud", 3)
     written(place)
     written(delivery.place_of(storage, "fraud", 4))
+    delivery.place_of(storage, "fraud", 5).mkdir(parents=True)
+    (delivery.place_of(storage, "fraud", 5) / delivery.MANIFEST).write_text("{}")
+    assert delivery.remove(storage, "fraud", 5)
     assert delivery.remove(storage, "fraud", 3)
     assert not delivery.remove(storage, "fraud", 3)
     assert (delivery.found(place), (place / "train" / "part.parquet").exists()) == (None, False)

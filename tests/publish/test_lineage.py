@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 
-from include.core.refs import Candidate, GateDecision, Outcome, VersionRef
-from include.publish.lineage import Where, built, judged, published
+import pytest
+
+from include.core.refs import Candidate, Exported, GateDecision, Outcome, VersionRef
+from include.publish.lineage import Where, built, exported, judged, published
 from include.warehouse.validations import Validation
 
 HERE = Where("postgres://db:5432", "warehouse")
@@ -84,6 +86,29 @@ def test_a_publication_leads_to_the_version_and_to_the_view_that_shows_it():
 def test_a_view_that_stays_at_a_newer_version_is_no_output():
     event = published(HERE, MANIFEST, VERSION.model_copy(update={"current": False}))
     assert [output["name"] for output in event.outputs] == ["warehouse.datasets.fraud_v2"]
+
+
+@pytest.mark.parametrize(
+    ("place", "namespace", "name"),
+    [
+        ("file:///srv/exports/fraud/v2", "file", "/srv/exports/fraud/v2"),
+        ("s3://bucket/sluice/exports/fraud/v2", "s3://bucket", "sluice/exports/fraud/v2"),
+    ],
+)
+def test_an_export_leads_from_the_version_to_its_files(place, namespace, name):
+    event = exported(HERE, Exported(dataset="fraud", version=2, place=place, files=5, rows=9, bytes=700, new=True))
+    assert [read["name"] for read in event.inputs] == ["warehouse.datasets.fraud_v2"]
+    assert event.outputs == [
+        {
+            "name": name,
+            "namespace": namespace,
+            "facets": {
+                "version": {"datasetVersion": "2"},
+                "datasetType": {"datasetType": "FILE"},
+                "outputStatistics": {"rowCount": 9, "size": 700, "fileCount": 5},
+            },
+        }
+    ]
 
 
 def test_a_dataset_of_unknown_lineage_is_told_without_it():
