@@ -58,6 +58,12 @@ class Augment(Spec):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class Retention(Spec):
+    """How many of the newest versions are kept; what is current, tagged, named, built on or read stays besides."""
+
+    keep: int = Field(ge=1)
+
+
 class Dataset(Spec):
     """One training table: `catalog/sql/<name>.sql` builds it, the suite of the same name judges it.
 
@@ -67,7 +73,7 @@ class Dataset(Spec):
 
     `subjects` says for each source that declares a subject which column holds that subject's key, or None where
     no row speaks of one. Versions that hold an erased subject are retired; with `on_erasure="rebuild"` only
-    after a version without it has been published.
+    after a version without it has been published. Without `retention` every version is kept.
     """
 
     name: Name
@@ -88,6 +94,7 @@ class Dataset(Spec):
     seed: int = 0
     subjects: dict[Name, str | None] = Field(default_factory=dict)
     on_erasure: Literal["retire", "rebuild"] = "retire"
+    retention: Retention | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

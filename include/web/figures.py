@@ -60,6 +60,7 @@ class Shown:
     manifest_text: str
     retired_at: datetime | None
     retired_by: str | None
+    retired_why: str | None
 
     @property
     def rows(self) -> int:
@@ -146,6 +147,7 @@ def shown(version: Version, judged: Judged) -> Shown:
         manifest_text=json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True),
         retired_at=version.retired_at,
         retired_by=version.retired_by,
+        retired_why=version.retired_why,
     )
 
 
