@@ -187,6 +187,27 @@ class Rebuilt(Ref):
         return self.found == self.fingerprint
 
 
+class Shown(Ref):
+    """What a dataset's view shows, and what it showed before; `pinned`: no run moves it."""
+
+    dataset: str
+    version: int
+    was: int | None
+    pinned: bool
+
+
+class Retained(Ref):
+    """What retention let go of a dataset's versions, and why it kept each of the others.
+
+    With `dry_run` nothing was dropped: `dropped` are those that would have been.
+    """
+
+    dataset: str
+    dry_run: bool
+    dropped: tuple[int, ...]
+    kept: dict[int, str]
+
+
 class Erasure(Ref):
     """What an erasure removed: rows by place (of `staging.…` tables, of `reports` pages), and versions by dataset.
 

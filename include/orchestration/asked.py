@@ -11,7 +11,8 @@ from include.specs import Dataset, PostgresSource, Source
 
 AnySource = TypeVar("AnySource", bound=Source)
 BATCH = TypeAdapter(Annotated[int, Field(ge=1)] | None)
-VERSION = TypeAdapter(Annotated[int, Field(ge=1)] | None)
+VERSION = TypeAdapter(Annotated[int, Field(ge=1, strict=True)] | None)
+TEXT = TypeAdapter(Annotated[str, Field(strict=True, max_length=1000)])
 SNAPSHOT = TypeAdapter(StrictBool)
 SEED = TypeAdapter(Annotated[int, Field(ge=0)])
 SWITCH = TypeAdapter(Annotated[bool, Field(strict=True)])
@@ -64,6 +65,25 @@ def erasure_as_asked(id: str, params: Mapping[str, Any]) -> ErasureRequest:
     """
     key, confirmation, receipt = (str(params[f"secret_{field}"]) for field in ("key", "confirmation", "receipt"))
     return requested(id, key=key, confirmation=confirmation, receipt=receipt)
+
+
+def move_as_asked(params: Mapping[str, Any]) -> tuple[int | None, bool, str]:
+    """The version to show (None: what is shown), whether to pin it, and why. FatalError for what is none."""
+    return (
+        _checked(VERSION, "version", params),
+        bool(_checked(SWITCH, "pin", params)),
+        _checked(TEXT, "why", params),
+    )
+
+
+def tag_as_asked(params: Mapping[str, Any]) -> tuple[str, int | None, str]:
+    """The tag, the version to put it on (None: take it off), and why. Raises FatalError for what is none."""
+    return _checked(TEXT, "tag", params), _checked(VERSION, "version", params), _checked(TEXT, "why", params)
+
+
+def dry_run_as_asked(params: Mapping[str, Any]) -> bool:
+    """Whether retention only tells what it would do. Raises FatalError unless that is yes or no."""
+    return bool(_checked(SWITCH, "dry_run", params))
 
 
 def _checked(kind: TypeAdapter[Any], field: str, params: Mapping[str, Any]) -> Any:

@@ -1,6 +1,6 @@
 """Frozen, validated declarations: what to collect and what to curate, with every default in one place."""
 
-from include.specs.dataset import Augment, Balance, Dataset, Drift, GatePolicy, Split
+from include.specs.dataset import Augment, Balance, Dataset, Drift, GatePolicy, Retention, Split
 from include.specs.export import Export
 from include.specs.personal import Pii, Subject, Via
 from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
@@ -15,6 +15,7 @@ __all__ = [
     "GatePolicy",
     "Pii",
     "PostgresSource",
+    "Retention",
     "SiteSource",
     "Source",
     "Split",

@@ -86,6 +86,12 @@ class Drift(Spec):
     columns: tuple[str, ...] = ()
 
 
+class Retention(Spec):
+    """How many of the newest versions are kept; what is current, tagged, named, built on or read stays besides."""
+
+    keep: int = Field(ge=1)
+
+
 class Dataset(Spec):
     """One training table: `catalog/sql/<name>.sql` builds it, the suite of the same name judges it.
 
@@ -95,7 +101,8 @@ class Dataset(Spec):
 
     `subjects` says for each source that declares a subject which column holds that subject's key, or None where
     no row speaks of one. Versions that hold an erased subject are retired; with `on_erasure="rebuild"` only
-    after a version without it has been published. With an `export` every version is written as files.
+    after a version without it has been published. With an `export` every version is written as files. Without
+    `retention` every version is kept.
     """
 
     name: Name
@@ -118,6 +125,7 @@ class Dataset(Spec):
     subjects: dict[Name, str | None] = Field(default_factory=dict)
     on_erasure: Literal["retire", "rebuild"] = "retire"
     export: Export | None = None
+    retention: Retention | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

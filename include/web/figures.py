@@ -63,6 +63,7 @@ class Shown:
     approval: dict[str, Any] | None
     retired_at: datetime | None
     retired_by: str | None
+    retired_why: str | None
 
     @property
     def rows(self) -> int:
@@ -161,6 +162,7 @@ def shown(version: Version, judged: Judged) -> Shown:
         approval=manifest.get("approval"),
         retired_at=version.retired_at,
         retired_by=version.retired_by,
+        retired_why=version.retired_why,
     )
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import runpy
 import subprocess
 import sys
 from datetime import timedelta
@@ -38,6 +39,8 @@ def test_every_source_and_every_dataset_has_its_dag(dags):
     expected |= {f"reconcile_{s.name}" for s in SOURCES if isinstance(s, PostgresSource)}
     expected |= {f"erase_{s.name}" for s in SOURCES if isinstance(s, PostgresSource) and s.subject}
     expected |= {f"export_{d.name}" for d in DATASETS if d.export}
+    expected |= {f"{what}_{d.name}" for d in DATASETS for what in ("roll_back", "tag")}
+    expected |= {f"retain_{d.name}" for d in DATASETS if d.retention}
     assert set(dags) == expected
 
 
@@ -53,6 +56,33 @@ def test_a_reconciliation_runs_by_hand_alone_and_asks_for_the_size_of_what_it_la
     assert not dag.timetable.can_be_scheduled and not dag.timetable.asset_condition
     assert dict(dag.params) == {"batch_changes": 100_000}
     assert [(task.task_id, task.outlets) for task in dag.tasks] == [("reconcile", [])]
+
+
+def test_a_view_is_moved_and_a_version_tagged_by_hand_alone_and_who_reads_the_dataset_is_told_of_a_move(dags):
+    move, tag = dags["roll_back_payment_fraud"], dags["tag_payment_fraud"]
+    for dag in (move, tag):
+        assert not dag.timetable.can_be_scheduled and not dag.timetable.asset_condition
+    assert dict(move.params) == {"version": None, "pin": False, "why": ""}
+    assert dict(tag.params) == {"tag": "", "version": None, "why": ""}
+    assert [asset.name for asset in move.get_task("roll_back").outlets] == ["dataset_payment_fraud"]
+
+
+def test_a_retention_follows_each_publication_of_its_dataset(airflow_home, monkeypatch):
+    from airflow.sdk import DAG
+
+    from include import catalog
+    from include.specs import Retention
+
+    kept = catalog.DATASETS[0].model_copy(update={"retention": Retention(keep=3)})
+    monkeypatch.setattr(catalog, "DATASETS", (kept,))
+    made = runpy.run_path(str(ROOT / "dags" / "versions.py"))
+    assert isinstance(made["DAG"], type(DAG)) and made["dataset"] == kept
+    from include.orchestration import assets, defaults, keeping
+
+    with DAG(schedule=assets.dataset_asset(kept.name), **defaults.retain_dag(kept)) as dag:
+        keeping.retain(kept.name)
+    assert dict(dag.params) == {"dry_run": False} and "newest 3 versions" in dag.doc_md
+    assert [task.task_id for task in dag.tasks] == ["retain"]
 
 
 def test_an_erasure_runs_by_hand_alone_rebuilds_what_asks_for_it_and_ends_with_its_proof(dags):

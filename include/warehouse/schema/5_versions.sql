@@ -8,9 +8,12 @@ CREATE TABLE IF NOT EXISTS sluice.versions (
     fingerprint text NOT NULL,
     manifest jsonb NOT NULL,
     published_at timestamptz NOT NULL,
-    PRIMARY KEY (dataset, version),
-    UNIQUE (dataset, fingerprint)
+    PRIMARY KEY (dataset, version)
 );
+-- Of the versions that are there, one has a fingerprint; rows that come back after retention dropped them are a new
+-- version. For a warehouse where each fingerprint was there once.
+ALTER TABLE sluice.versions DROP CONSTRAINT IF EXISTS versions_dataset_fingerprint_key;
+CREATE INDEX IF NOT EXISTS versions_by_fingerprint ON sluice.versions (dataset, fingerprint);
 
 CREATE TABLE IF NOT EXISTS sluice.current_versions (
     dataset text PRIMARY KEY,
@@ -70,12 +73,15 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(dataset_name));
     PERFORM sluice.refuse_unapproved(new_manifest ->> 'run', dataset_name);
-    SELECT version INTO published FROM sluice.versions
-        WHERE dataset = dataset_name AND fingerprint = new_fingerprint;
-    IF EXISTS (SELECT FROM sluice.retirements WHERE dataset = dataset_name AND version = published) THEN
+    SELECT version INTO published FROM sluice.versions JOIN sluice.retirements USING (dataset, version)
+        WHERE dataset = dataset_name AND fingerprint = new_fingerprint AND request IS NOT NULL;
+    IF published IS NOT NULL THEN
         RAISE EXCEPTION 'The rows of %_v%, which an erasure retired, are not published again.',
             dataset_name, published USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
+    SELECT version INTO published FROM sluice.versions v
+        WHERE dataset = dataset_name AND fingerprint = new_fingerprint AND NOT EXISTS (
+            SELECT FROM sluice.retirements r WHERE (r.dataset, r.version) = (v.dataset, v.version));
     is_new := published IS NULL;
     IF is_new THEN
         SELECT coalesce(max(version), 0) + 1 INTO published FROM sluice.versions WHERE dataset = dataset_name;

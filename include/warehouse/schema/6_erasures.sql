@@ -32,6 +32,11 @@ CREATE TABLE IF NOT EXISTS sluice.retirements (
     PRIMARY KEY (dataset, version),
     FOREIGN KEY (dataset, version) REFERENCES sluice.versions
 );
+-- For a warehouse where erasures alone retired versions: either an erasure did, or a policy of retention.
+ALTER TABLE sluice.retirements ALTER COLUMN request DROP NOT NULL;
+ALTER TABLE sluice.retirements ADD COLUMN IF NOT EXISTS policy text;
+ALTER TABLE sluice.retirements DROP CONSTRAINT IF EXISTS by_request_or_policy;
+ALTER TABLE sluice.retirements ADD CONSTRAINT by_request_or_policy CHECK ((request IS NULL) <> (policy IS NULL));
 COMMENT ON TABLE sluice.retirements IS 'Versions whose table is gone; what they were stays in sluice.versions.';
 
 -- Removes the rows of one quarantine whose `field` is one of `subjects`, and says so in sluice.removals.
