@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from include.core.errors import FatalError, RetriableError
+from include.core.errors import FatalError
 from include.core.seeds import seed_of
 from include.specs import Dataset
+from include.warehouse.files import fetch_image
 
 
 class Parent(NamedTuple):
@@ -93,7 +93,7 @@ def multiply(dataset: Dataset, chosen: Iterator[Parent], storage: Any) -> tuple[
     variants = Variants(declared.recipe, declared.params)
     made = []
     for parent in chosen:
-        image = decode(_fetch(storage, parent), parent.id, parent.path)
+        image = decode(fetch_image(storage, parent.path, parent.id), parent.id, parent.path)
         for copy in range(1, parent.copies + 1):
             seed = seed_of(dataset.name, dataset.seed, parent.id, copy)
             path = _store(storage, variants.png(image, seed))
@@ -116,30 +116,6 @@ def _refuse_gaps(dataset: Dataset, found: list[tuple[str | None, int, int]]) -> 
             f"Augmentation to a class ratio needs two classes or more in train; found {only}.",
             fix="collect rows of the other class, or take augment out of the dataset's declaration.",
         )
-
-
-def _fetch(storage: Any, parent: Parent) -> bytes:
-    parts = PurePosixPath(parent.path)
-    if parts.is_absolute() or ".." in parts.parts or not parts.parts or "\0" in parent.path or ":" in parent.path:
-        raise FatalError(
-            f"The image path {parent.path!r} of row {parent.id!r} leaves the object storage.",
-            fix="store paths relative to the storage's root, such as images/ab/abcd.png.",
-        )
-    place = storage / parent.path
-    try:
-        if not place.exists():
-            raise FatalError(
-                f"The image {parent.path} of row {parent.id!r} is not in the object storage.",
-                fix="collect it again, or reject such rows in the dataset's suite.",
-            )
-        with place.open("rb") as file:
-            data: bytes = file.read()
-    except OSError as error:
-        raise RetriableError(
-            f"The image {parent.path} of row {parent.id!r} could not be read: {error}.",
-            fix="check the object storage's connection.",
-        ) from error
-    return data
 
 
 def _store(storage: Any, data: bytes) -> str:

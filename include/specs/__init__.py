@@ -1,6 +1,7 @@
 """Frozen, validated declarations: what to collect and what to curate, with every default in one place."""
 
 from include.specs.dataset import Augment, Balance, Dataset, GatePolicy, Split
+from include.specs.leakage import Leakage
 from include.specs.personal import Pii, Subject, Via
 from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
 
@@ -10,6 +11,7 @@ __all__ = [
     "CrawlPolicy",
     "Dataset",
     "GatePolicy",
+    "Leakage",
     "Pii",
     "PostgresSource",
     "SiteSource",
