@@ -2,16 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from include.core.errors import FatalError, RetriableError
+from include.core.errors import FatalError
 from include.core.failpoints import failpoint
 from include.core.seeds import seed_of
 from include.specs import Dataset
+from include.warehouse.files import fetch_image
 
 
 class Parent(NamedTuple):
@@ -94,7 +94,7 @@ def multiply(dataset: Dataset, chosen: Iterator[Parent], storage: Any) -> tuple[
     variants = Variants(declared.recipe, declared.params)
     made = []
     for parent in chosen:
-        image = decode(fetch(storage, parent.path, parent.id), parent.id, parent.path)
+        image = decode(fetch_image(storage, parent.path, parent.id), parent.id, parent.path)
         for copy in range(1, parent.copies + 1):
             seed = seed_of(dataset.name, dataset.seed, parent.id, copy)
             path = _store(storage, variants.png(image, seed))
@@ -117,36 +117,6 @@ def _refuse_gaps(dataset: Dataset, found: list[tuple[str | None, int, int]]) -> 
             f"Augmentation to a class ratio needs two classes or more in train; found {only}.",
             fix="collect rows of the other class, or take augment out of the dataset's declaration.",
         )
-
-
-def place_of(storage: Any, path: str, row: str) -> Any:
-    """Where the image of a row lies. Raises FatalError for a path that leaves the storage."""
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or not parts.parts or "\0" in path or ":" in path:
-        raise FatalError(
-            f"The image path {path!r} of row {row!r} leaves the object storage.",
-            fix="store paths relative to the storage's root, such as images/ab/abcd.png.",
-        )
-    return storage / path
-
-
-def fetch(storage: Any, path: str, row: str) -> bytes:
-    """The image of a row. Raises FatalError for one that is not there, RetriableError for one that is not read."""
-    place = place_of(storage, path, row)
-    try:
-        if not place.exists():
-            raise FatalError(
-                f"The image {path} of row {row!r} is not in the object storage.",
-                fix="collect it again, or reject such rows in the dataset's suite.",
-            )
-        with place.open("rb") as file:
-            data: bytes = file.read()
-    except OSError as error:
-        raise RetriableError(
-            f"The image {path} of row {row!r} could not be read: {error}.",
-            fix="check the object storage's connection.",
-        ) from error
-    return data
 
 
 @failpoint("images.store")

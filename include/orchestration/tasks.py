@@ -201,7 +201,7 @@ def audit(name: str, augmented: Json) -> Json:
         return _json(
             audit(
                 places.warehouse_url(), _seeded(name), made, suites=places.SUITES, reports=places.reports(),
-                at=_at(), report_url=places.reports_url(), attempt=_attempt(),
+                at=_at(), storage=places.storage(), report_url=places.reports_url(), attempt=_attempt(),
             )
         )  # fmt: skip
 

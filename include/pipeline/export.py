@@ -10,7 +10,6 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from include.augment import shards as images
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import Exported
 from include.publish import arrow_types, card, croissant, delivery, parquet
@@ -19,6 +18,7 @@ from include.publish.pictures import genuine
 from include.specs import Dataset, Export
 from include.warehouse import exports
 from include.warehouse.connection import transaction
+from include.warehouse.files import fetch_image
 from include.warehouse.versions import Version, column_types
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def _write(
     image = version.manifest["declaration"].get("image") if declared.images == "embed" else None
 
     def fetch(path: str) -> bytes:
-        return genuine(path, images.fetch(storage, path, path))
+        return genuine(path, fetch_image(storage, path, path))
 
     files = [
         file

@@ -18,10 +18,10 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from include.augment.shards import fetch, place_of
 from include.core.errors import FatalError
 from include.warehouse import versions
 from include.warehouse.connection import transaction
+from include.warehouse.files import fetch_image, place_of
 from include.warehouse.pointer import shown_at
 from include.warehouse.reading import query, rebatched, stream
 from include.warehouse.tags import tagged
@@ -85,7 +85,8 @@ class Opened:
         names = batch.column(place).to_pylist()
         storage, paths = self._storage, self._pictures == "paths"
         found = [
-            None if n is None else str(place_of(storage, n, n)) if paths else fetch(storage, n, n) for n in names
+            None if n is None else str(place_of(storage, n, n)) if paths else fetch_image(storage, n, n)
+            for n in names
         ]
         return batch.set_column(place, self.image, pa.array(found, pa.string() if paths else pa.binary()))
 

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
@@ -15,6 +16,7 @@ from include.core.refs import Augmented, VersionRef
 from include.pipeline.approve import approved
 from include.publish import audit as checks
 from include.publish.fingerprint import fingerprint
+from include.publish.leakage import prove
 from include.publish.manifest import manifest
 from include.specs import Dataset
 from include.warehouse import versions
@@ -36,11 +38,14 @@ def audit(
     suites: Path,
     reports: Path,
     at: datetime,
+    storage: Any | None = None,
     report_url: str = "",
     attempt: int = 1,
 ) -> Augmented:
     """Check the made table in SQL and by the suite `<dataset>_audit`; hand it on, or raise GateRejected.
 
+    Part of it is the proof that nothing of one split is in another, for which a dataset's images are read from
+    `storage`, the root of the object storage.
     Either way the judgement is in `sluice.validations` and the page `audit.html` lies beside the gate's;
     `report_url` is where that folder is served, `attempt` the task's try.
     A retry checks again; a run that was once rejected stays rejected.
@@ -53,7 +58,8 @@ def audit(
     suite = load_suite(suites, f"{dataset.name}_audit", (*dataset.columns, *versions.PROVENANCE))
     with transaction(warehouse_url) as connection:
         rows = _rows(connection, augmented.table)
-        findings = (checks.audit(connection, dataset, augmented),)
+        sound = checks.audit(connection, dataset, augmented)
+        findings = (sound, prove(connection, dataset, augmented, sound, storage))
     checked = run_checkpoint(warehouse_url, "staging", augmented.table, suite, f"{run}, try {attempt}")
     outcomes = (*(o for finding in findings for o in finding.outcomes), *checked.outcomes)
     decision = checks.decide(outcomes, dataset.gate)

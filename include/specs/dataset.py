@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from include.specs.base import Name, Spec
 from include.specs.export import Export
+from include.specs.leakage import Leakage
 
 
 class GatePolicy(Spec):
@@ -29,12 +30,28 @@ class Split(Spec):
     """Shares of the groups that go to each split; they sum to 1 and a group never moves.
 
     `key` is the split's own: it draws which groups go where, whatever a run's seed. Changing it is a new split.
+
+    With `test_from` the split is by the dataset's time instead, and the shares say nothing: rows from then on are
+    test, those from `validation_from` until then validation, all earlier ones train. As dates, and not shares of
+    whatever rows there are, the cuts stay where they are from version to version.
     """
 
     train: float = Field(default=0.7, gt=0, lt=1)
     validation: float = Field(default=0.15, ge=0, lt=1)
     test: float = Field(default=0.15, ge=0, lt=1)
     key: str = ""
+    validation_from: AwareDatetime | None = None
+    test_from: AwareDatetime | None = None
+
+    @property
+    def by_time(self) -> bool:
+        return self.test_from is not None
+
+    @model_validator(mode="after")
+    def _cuts_in_order(self) -> Self:
+        if self.validation_from and not (self.test_from and self.validation_from <= self.test_from):
+            raise ValueError(f"validation_from needs a test_from that is not before it, which is {self.test_from}")
+        return self
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -121,6 +138,7 @@ class Dataset(Spec):
     balance: Balance | None = None
     augment: Augment | None = None
     drift: Drift | None = None
+    leakage: Leakage = Leakage()
     seed: int = 0
     subjects: dict[Name, str | None] = Field(default_factory=dict)
     on_erasure: Literal["retire", "rebuild"] = "retire"
@@ -154,6 +172,18 @@ class Dataset(Spec):
             raise ValueError("augment needs an image column")
         if self.drift and (unknown := sorted(set(self.drift.columns) - set(self.columns))):
             raise ValueError(f"columns that are compared for drift must be declared: {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _split_fits(self) -> Self:
+        if undeclared := sorted(set(self.leakage.entities) - set(self.columns)):
+            raise ValueError(f"entities must be declared columns: {', '.join(undeclared)}")
+        if self.time is None and (self.split.by_time or self.leakage.time_ordered):
+            raise ValueError("a split by time and leakage in order of time need a time column")
+        if self.group and self.split.by_time:
+            raise ValueError(
+                f"a split by time cuts through groups of {self.group}: declare it passthrough, or split by hash"
+            )
         return self
 
     @model_validator(mode="after")

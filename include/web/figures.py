@@ -57,6 +57,7 @@ class Shown:
     removed: int
     gate: Validation | None
     audit: Validation | None
+    leakage: dict[str, Any]
     sources: list[dict[str, Any]]
     facts: list[tuple[str, str]]
     manifest_text: str
@@ -156,6 +157,7 @@ def shown(version: Version, judged: Judged) -> Shown:
         removed=manifest.get("removed", 0),
         gate=gate,
         audit=judged.get((*run, "audit")),
+        leakage=manifest.get("audit", {}).get("evidence", {}).get("leakage", {}),
         sources=list(manifest.get("sources", ())),
         facts=_facts(manifest),
         manifest_text=json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True),
