@@ -82,7 +82,7 @@ def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], re
             if found is None:
                 raise HTTPException(404, f"Dataset {dataset!r} has no version {version}.")
             judged = queries.judgements_of(connection, [figures.run_of(found)])
-        others = figures.readable(known, but=version) if found.retired_at is None else []
+        others = figures.readable(known, but=version)[:VERSIONS_SHOWN] if found.retired_at is None else []
         return render(request, "version.html", version=figures.shown(found, judged), others=others)
 
     @app.get("/data-docs")
