@@ -1,4 +1,4 @@
-"""Airflow DAGs for a dataset's versions: move its view and tag a version by hand; old ones go by themselves."""
+"""Airflow DAGs for a dataset's versions: move its view and tag a version by hand; let old ones go unasked."""
 
 from airflow.sdk import DAG
 

@@ -105,7 +105,7 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
             files = exports.recorded(connection, dataset, version)
         shown: dict[str, Any] = {
             "version": figures.shown(found, judged),
-            "others": figures.readable(known, but=version) if found.retired_at is None else [],
+            "others": figures.readable(known, but=version)[:VERSIONS_SHOWN] if found.retired_at is None else [],
             "exports": files,
             "traced": lineage.traced(found.manifest),
             "decided_by": lineage.rows_decided_by(found.manifest),

@@ -1,5 +1,6 @@
 """What the pages show, to whom, and what they refuse."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -364,3 +365,45 @@ def test_a_missing_connection_is_a_clear_page(open_pages):
     assert answer.status_code == 503
     assert "There is no Airflow connection" in answer.text
     assert "AIRFLOW_CONN_WAREHOUSE" in answer.text
+
+
+SECOND = """
+CREATE TABLE staging.made AS SELECT 1::bigint AS id, '<i>1</i>' AS _id, 'train' AS _split, true AS is_fraud;
+SELECT sluice.publish('fraud', 'made', 'f2', %s, '2026-03-02Z');
+CREATE TABLE staging.made AS SELECT 2::bigint AS id, '<i>1</i>' AS _id, 'train' AS _split, true AS is_fraud;
+SELECT sluice.publish('fraud', 'made', 'f3', %s, '2026-03-03Z')
+"""
+
+
+def test_two_versions_are_compared_row_by_row_and_what_rows_say_is_no_markup(browser, facts):
+    more = [json.dumps({"declaration": {"label": "is_fraud"}, "seed": seed}) for seed in (7, 8)]
+    with transaction(facts.url) as connection:
+        connection.cursor().execute(SECOND, more)
+    page = browser.get("/datasets/fraud/diff?from=2&to=3")
+    text = text_of(page)
+    assert "0 added 0 removed 1 changed 0 same" in text
+    assert "train true 0 0 1 0" in text
+    assert "&lt;i&gt;1&lt;/i&gt; id 1 2" in text and "<i>1</i>" not in page.text
+    assert "seed 7 8" in text
+    assert "with v2 with v1" in text
+    first = text_of(browser.get("/datasets/fraud/diff?from=1&to=3"))
+    assert "1 added 0 removed 0 changed 0 same" in first and "added is_fraud boolean" in first
+    assert 'href="/sluice/datasets/fraud/diff?from=2&amp;to=3"' in browser.get("/datasets/fraud/3").text
+
+
+@pytest.mark.parametrize(("asked", "status"), [("from=1&to=9", 404), ("from=1", 422), ("from=0&to=1", 422)])
+def test_a_comparison_with_what_is_not_there_is_told(browser, asked, status):
+    answer = browser.get(f"/datasets/fraud/diff?{asked}")
+    assert answer.status_code == status
+    assert status == 422 or "fraud_v9 does not exist; there is 1." in text_of(answer)
+
+
+def test_a_version_that_retention_dropped_says_so_and_is_compared_with_nothing(browser, facts):
+    with transaction(facts.url) as connection:
+        for n in "23":
+            connection.cursor().execute("CREATE TABLE staging.made (_id text)")
+            connection.cursor().execute("SELECT sluice.publish('fraud', 'made', %s, '{}', '2026-03-02Z')", (n,))
+        connection.cursor().execute("SELECT sluice.drop_old('fraud', 1, 1, '2026-03-04Z')")
+    text = text_of(browser.get("/datasets/fraud/1"))
+    assert "Retired 2026-03-04 00:00 UTC by retention, as not one of the newest 1: its rows are gone" in text
+    assert "Compare with" not in text
