@@ -43,7 +43,7 @@ class BrokenRuns:
     def close(self):
         self._process.stdin.close()
         self._process.stdout.close()
-        self._process.wait(20)
+        self._process.wait(60)
 
     def _say(self, **line):
         self._process.stdin.write(json.dumps(line) + "\n")

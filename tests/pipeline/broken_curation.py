@@ -50,7 +50,7 @@ def curate(case):
         made = run.task("gather", Augmented, gather, url, dataset, gated, done)
     else:
         made = run.task("balance", Augmented, balance, url, dataset, gated)
-    audited = run.task("audit", Augmented, audit, url, dataset, made, **judging)
+    audited = run.task("audit", Augmented, audit, url, dataset, made, storage=folder, **judging)
     version = run.task("publish", VersionRef, publish, url, dataset, audited, at=AT, code="c0ffee")
     run.task("sweep", None, sweep, url, dataset.name)
     return version

@@ -32,7 +32,7 @@ CREATE TABLE landing.shop_pay (id int, amount numeric, fraud boolean,
 INSERT INTO landing.shop_pay SELECT n, CASE WHEN n % 20 = 7 THEN -1 ELSE n * 37 % 101 END, n % 5 = 0, n, NULL, 1
     FROM generate_series(1, 60) n;
 CREATE TABLE landing.shop_pics (id int, image text, digit text, _seq_from bigint, _seq_to bigint, _batch bigint);
-INSERT INTO landing.shop_pics SELECT n, 'images/' || n % 4 || '.png', CASE WHEN n % 10 = 7 THEN '5' WHEN n % 3 = 0
+INSERT INTO landing.shop_pics SELECT n, 'images/' || n || '.png', CASE WHEN n % 10 = 7 THEN '5' WHEN n % 3 = 0
     THEN '3' ELSE '1' END, n, NULL, 1 FROM generate_series(1, 30) n;
 INSERT INTO sluice.batches (source, position_to, seq_from, seq_to, changes, rejected, landed_at)
     VALUES ('shop', 'a', 1, 60, '{}', 0, '2026-01-01Z');
@@ -43,7 +43,7 @@ INSERT INTO sluice.landing_tables VALUES
 # One more good row of one of them, in a batch of its own.
 NEWS = {
     "pay": "shop_pay SELECT 1000 + seq, seq, false, seq, NULL, batch FROM new",
-    "pics": "shop_pics SELECT 1000 + seq, 'images/1.png', '1', seq, NULL, batch FROM new",
+    "pics": "shop_pics SELECT 1000 + seq, 'images/' || seq || '.png', '1', seq, NULL, batch FROM new",
 }
 BATCH = """
 WITH new AS (
@@ -101,9 +101,10 @@ class Works:
     def __init__(self, admin, url, folder, runs):
         self.admin, self.url, self.folder, self._runs = admin, url, folder, runs
         (folder / "images").mkdir()
-        for number in range(4):
-            picture = np.full((24, 24), 250, dtype=np.uint8)
-            cv2.putText(picture, str(number), (5, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 0, 2)
+        draw = np.random.default_rng(7)
+        for number in range(1, 150):
+            # No two are alike: a picture in two splits would be a leak.
+            picture = cv2.resize(draw.integers(0, 256, (6, 6), dtype=np.uint8), (24, 24))
             cv2.imwrite(str(folder / f"images/{number}.png"), picture)
         for name, rules in SUITES.items():
             entries = [{"type": kind, "kwargs": kwargs} for kind, kwargs in (ENOUGH, *rules)]
