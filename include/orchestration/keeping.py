@@ -41,8 +41,8 @@ def retain(name: str) -> Json:
     """Drop the versions that the dataset's retention does not keep, or tell which these are."""
     from include.pipeline.keep import retain
 
-    dry_run = dry_run_as_asked(_params())
-    return _json(retain(places.warehouse_url(), catalog.dataset(name), at=_at(), dry_run=dry_run))
+    dry_run, warehouse, storage = dry_run_as_asked(_params()), places.warehouse_url(), places.storage()
+    return _json(retain(warehouse, catalog.dataset(name), at=_at(), dry_run=dry_run, storage=storage))
 
 
 def _who() -> str:

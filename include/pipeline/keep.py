@@ -2,9 +2,11 @@
 
 import logging
 from datetime import datetime
+from typing import Any
 
 from include.core.errors import FatalError
 from include.core.refs import Retained, Shown
+from include.publish import delivery
 from include.specs import Dataset
 from include.warehouse import pointer, versions
 from include.warehouse import tags as tagging
@@ -50,11 +52,14 @@ def tag(
         return tagging.tags(connection, dataset)
 
 
-def retain(warehouse_url: str, dataset: Dataset, *, at: datetime, dry_run: bool = False) -> Retained:
+def retain(
+    warehouse_url: str, dataset: Dataset, *, at: datetime, dry_run: bool = False, storage: Any = None
+) -> Retained:
     """Drop the dataset's versions that its retention does not keep, oldest first; each is on record.
 
     Kept are the newest ones, what is current, tagged, named by the manifest of a version that is there, built on
-    by others, or being read. With `dry_run` this is only told. Raises FatalError for a dataset without retention.
+    by others, or being read. An export below `storage` goes with its version: a later erasure could not tell whom
+    it holds. With `dry_run` this is only told. Raises FatalError for a dataset without retention.
     """
     if dataset.retention is None:
         raise FatalError(
@@ -70,6 +75,9 @@ def retain(warehouse_url: str, dataset: Dataset, *, at: datetime, dry_run: bool 
                 reason = kept_for(connection, dataset.name, version, keep)
             else:
                 reason = drop_old(connection, dataset.name, version, keep, at)
+                # Before the commit: if this is cut off, the version is dropped again, and its export with it.
+                if reason is None and storage is not None:
+                    delivery.remove(storage, dataset.name, version)
         if reason is None:
             dropped.append(version)
         else:

@@ -10,6 +10,7 @@ from include.core.errors import FatalError
 from include.core.refs import Retained, Shown
 from include.pipeline.keep import retain, roll_back, tag
 from include.pipeline.load import load, opened
+from include.publish import delivery
 from include.specs import Dataset, Retention
 from include.warehouse.connection import transaction
 from include.warehouse.versions import list_versions
@@ -39,6 +40,17 @@ def publish(warehouse, batch, fingerprint=None, **more):
 def tables(warehouse):
     found = warehouse.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'datasets' ORDER BY 1")
     return [name for (name,) in found]
+
+
+def test_an_export_goes_with_its_version(fraud, tmp_path):
+    exports = [delivery.place_of(tmp_path, "fraud", number) for number in range(1, 7)]
+    for place in exports:
+        place.mkdir(parents=True)
+        (place / "manifest.json").write_text("{}")
+    retain(fraud.url, FRAUD, at=AT, storage=tmp_path, dry_run=True)
+    assert all(place.exists() for place in exports)
+    retain(fraud.url, FRAUD, at=AT, storage=tmp_path)
+    assert [place.exists() for place in exports] == [False, False, False, False, True, True]
 
 
 def test_the_newest_are_kept_and_what_goes_is_on_record(fraud):
