@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks._databases import AT, Databases
 from include.core.refs import Candidate
 from include.specs import Dataset, GatePolicy
-from include.validate.rows import IN_PARALLEL
+from include.validate.scans import FOR_SCANS
 from include.warehouse.connection import transaction
 from include.warehouse.split import split_expression
 from include.warehouse.staging import table_name
@@ -130,7 +130,7 @@ def by_hand(places: Databases, candidate: Candidate) -> list[str]:
     with transaction(places.warehouse) as connection:
         split = split_expression(PAYMENTS).as_string(connection)
     return [
-        IN_PARALLEL,
+        FOR_SCANS,
         f"SELECT count(*), avg(amount), stddev_samp(age) FROM {table}",
         f"CREATE UNLOGGED TABLE {twice} AS SELECT DISTINCT id AS twice FROM (SELECT id,"
         f" id = lag(id) OVER (ORDER BY id) AS again FROM {table}) AS sorted WHERE again",

@@ -17,7 +17,7 @@ from include.pipeline.drift import Compared, compare
 from include.specs import Dataset
 from include.validate.checkpoint import Checked, run_checkpoint
 from include.validate.gate import decide
-from include.validate.invariants import invariants
+from include.validate.invariants import invariants, key_is_unique
 from include.validate.predicates import refuse_untold
 from include.validate.reports import Report, report_path, write_report
 from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, rejected_rows, to_judge
@@ -163,7 +163,8 @@ def _part(
     refuse_disagreement(verdict, rules, outcomes)
     count = pass_on(connection, case.dataset, candidate, bad, passed)
     # Without rows there is nothing to say of them: the gate rejects for that alone.
-    more = invariants(connection, case.dataset, passed) if count else ()
+    unique = key_is_unique(case.suite, outcomes, case.dataset.key)
+    more = invariants(connection, case.dataset, passed, unique=unique) if count else ()
     return verdict, count, (*outcomes, *more)
 
 

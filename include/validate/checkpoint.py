@@ -14,6 +14,7 @@ from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.validate.predicates import judged_whole
 from include.validate.quiet import quiet
+from include.validate.scans import SCANS
 from include.validate.suite import Expectation, Suite
 from include.warehouse.connection import session_options
 
@@ -58,7 +59,8 @@ def run_checkpoint(warehouse_url: str, schema: str, table: str, suite: Suite, ru
 
 @contextmanager
 def _source(context: "EphemeralDataContext", warehouse_url: str) -> "Iterator[PostgresDatasource]":
-    connect = {"options": session_options(ROLE), "application_name": "sluice checkpoint", "connect_timeout": 10}
+    options = " ".join([session_options(ROLE), *(f"-c {name}={value}" for name, value in SCANS.items())])
+    connect = {"options": options, "application_name": "sluice checkpoint", "connect_timeout": 10}
     # Great Expectations substitutes variables in the URL, so a password's `$` must not look like one.
     url = warehouse_url.replace("postgresql://", "postgresql+psycopg2://", 1).replace("$", "%24")
     add = context.data_sources.add_postgres

@@ -1,25 +1,37 @@
 """What every training table must hold, whatever its suite says: a key that identifies, labels, two classes."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.refs import Outcome
 from include.specs import Dataset
+from include.validate.suite import Suite
+
+UNIQUE: Final = "expect_column_values_to_be_unique"
 
 
-def invariants(connection: Connection, dataset: Dataset, passed: str) -> tuple[Outcome, ...]:
-    """Outcomes on `staging.<passed>`: one `_id` a row, a label in every row, at least two classes."""
-    labels = sql.SQL("SELECT {label}::text, count(*) FROM {passed} GROUP BY 1 ORDER BY 1")
-    # In C collation keys are compared byte by byte, which is all that is asked, and costs a fraction.
-    keys = sql.SQL('SELECT count(*) - count(_id), count(_id) - count(DISTINCT _id COLLATE "C") FROM {passed}')
+def invariants(connection: Connection, dataset: Dataset, passed: str, *, unique: bool) -> tuple[Outcome, ...]:
+    """Outcomes on `staging.<passed>`: one `_id` a row, a label in every row, at least two classes.
+
+    `unique` says that no two of its rows have one key: then none is sought, which would sort all keys.
+    """
     names = {"label": sql.Identifier(dataset.label), "passed": sql.Identifier("staging", passed)}
+    labels = sql.SQL("SELECT {label}::text, count(*), count(*) - count(_id) FROM {passed} GROUP BY 1 ORDER BY 1")
+    # In C collation keys are compared byte by byte, which is all that is asked, and costs a fraction.
+    keys = sql.SQL('SELECT count(_id) - count(DISTINCT _id COLLATE "C") FROM {passed}')
     with connection.cursor() as cursor:
         cursor.execute(labels.format(**names))
-        counts: dict[str | None, int] = dict(cursor.fetchall())
-        cursor.execute(keys.format(**names))
-        keyless, repeated = cursor.fetchone() or (0, 0)
-    unlabelled = counts.pop(None, 0)
-    classes = [str(name) for name in counts]
+        found = cursor.fetchall()
+        repeated = 0
+        if not unique:
+            cursor.execute(keys.format(**names))
+            (repeated,) = cursor.fetchone() or (0,)
+    keyless = sum(without for _, _, without in found)
+    unlabelled = sum(count for label, count, _ in found if label is None)
+    classes = [label for label, _, _ in found if label is not None]
     advice = "a critical expectation on it would send them to quarantine"
     return (
         _outcome(
@@ -43,6 +55,18 @@ def invariants(connection: Connection, dataset: Dataset, passed: str) -> tuple[O
             f"{len(classes)} in {dataset.label}: {', '.join(classes[:10])}",
             "completeness",
         ),
+    )
+
+
+def key_is_unique(suite: Suite, outcomes: Sequence[Outcome], key: str) -> bool:
+    """Whether a rule that was judged, on all rows and without tolerance, keeps rows of one key from passing.
+
+    Its bad rows are rejected, and Great Expectations and the verdict agree on their number.
+    """
+    judged = {o.rule for o in outcomes if o.exception is None}
+    return any(
+        e.type == UNIQUE and dict(e.kwargs) == {"column": key} and e.severity == "critical" and e.rule in judged
+        for e in suite.expectations
     )
 
 

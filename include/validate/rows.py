@@ -15,12 +15,9 @@ from include.core.refs import Outcome
 from include.specs import Dataset
 from include.validate.predicates import bad_row_sql, repeats
 from include.validate.repeats import CANDIDATE, join_repeats, write_repeats
+from include.validate.scans import FOR_SCANS
 from include.validate.suite import Expectation, Suite
 from include.warehouse.split import split_expression
-
-# What a row costs here is its checks and its hash; the planner takes handing it to the leader for dearer, and
-# would use one core. For this transaction alone.
-IN_PARALLEL = "SET LOCAL parallel_tuple_cost = 0.001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ def judge(connection: Connection, candidate: str, key: str, bad: str, rules: Seq
         for rule in rules
     ]
     with connection.cursor() as cursor:
-        cursor.execute(IN_PARALLEL)
+        cursor.execute(FOR_SCANS)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         try:
             with with_repeats(cursor, rules, source) as rows_to_judge:
@@ -125,7 +122,7 @@ def rejected_rows(bad: str) -> sql.Composable:
 def pass_on(connection: Connection, dataset: Dataset, candidate: str, bad: str, passed: str) -> int:
     """Make `staging.<passed>`: the good rows, their `_id` and their `_split`. Returns their number."""
     with connection.cursor() as cursor:
-        cursor.execute(IN_PARALLEL)
+        cursor.execute(FOR_SCANS)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(passed)))
         cursor.execute(
             sql.SQL(
