@@ -24,6 +24,7 @@ def roll_back(warehouse_url: str, dataset: str, version: int | None, *, pin: boo
     """
     _refuse_silence(why)
     with transaction(warehouse_url) as connection:
+        pointer.hold(connection, dataset)
         current = versions.current(connection, dataset)
         if current is None:
             raise FatalError(

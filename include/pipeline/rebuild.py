@@ -21,6 +21,7 @@ from include.specs import Dataset
 from include.validate.suite import Suite, load_suite
 from include.warehouse import versions
 from include.warehouse.connection import transaction
+from include.warehouse.diff import Side, diff
 from include.warehouse.staging import table_name
 from include.warehouse.texts import kept
 
@@ -53,11 +54,15 @@ def rebuild(warehouse_url: str, dataset: str, version: int, *, run: str, storage
         made = _make(warehouse_url, declared, gated, storage)
         with transaction(warehouse_url) as connection:
             digest, rows = fingerprint(connection, made.table), _count(connection, made.table)
+            differing = _differing(connection, found, made.table) if digest != found.fingerprint else []
     finally:
         _drop(warehouse_url, declared, run)
-    notes += told + _counted(found, gated, made, rows)
-    if digest != found.fingerprint and not notes:
-        notes = ["nothing that the manifest names differs: a step that made this version is not repeatable"]
+    notes += told + _counted(found, gated, made, rows) + differing
+    if digest != found.fingerprint and notes == differing:
+        notes = [
+            "nothing that the manifest names differs: a step that made this version is not repeatable",
+            *differing,
+        ]
     log.info("%s built again: %s, %s then", found.table, digest, found.fingerprint)
     return Rebuilt(
         dataset=dataset,
@@ -172,6 +177,17 @@ def _counted(found: versions.Version, gated: Gated, made: Augmented, rows: int) 
         ("rows are in the version", then["rows"], rows),
     ]
     return [f"{before} {what} then, {after} now" for what, before, after in steps if before != after]
+
+
+def _differing(connection: Connection, found: versions.Version, made: str) -> list[str]:
+    """How many rows are others than the version's, and in which columns, while its table is there."""
+    if found.retired_at is not None:
+        return []
+    label = found.manifest["declaration"]["label"]
+    seen = diff(connection, Side("datasets", found.table, label), Side("staging", made, label))
+    rows = ", ".join(f"{seen.count(kind)} {kind}" for kind in ("added", "removed", "changed"))
+    cells = ", ".join(f"{name} {count}" for name, count in seen.cells.items())
+    return [f"of the version's rows: {rows}" + (f" (changed cells: {cells})" if cells else "")]
 
 
 def _count(connection: Connection, table: str) -> int:

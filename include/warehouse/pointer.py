@@ -68,6 +68,12 @@ def shown_at(connection: Connection, dataset: str, at: datetime) -> int:
     return found.version
 
 
+def hold(connection: Connection, dataset: str) -> None:
+    """Let nobody else move the view until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(%s))", (dataset,))
+
+
 def roll_back(connection: Connection, dataset: str, version: int, *, pin: bool, who: str, why: str) -> None:
     """Let the view show `version`, in the caller's transaction; no run shows what it leaves again.
 

@@ -1,6 +1,7 @@
 """A version is built again from its manifest: the same bytes after the source has moved on, or what differs."""
 
 import json
+import re
 
 import pytest
 
@@ -50,13 +51,26 @@ def test_what_is_not_as_it_was_is_told(line, monkeypatch):
     monkeypatch.setattr("include.pipeline.rebuild.libraries", lambda: {"numpy": "1.0"})
     again = rebuild(line.url, "fraud", 1, run="again")
     assert not again.same
-    assert [note for note in again.notes if " was " not in note] == [
+    *steps, rows = (note for note in again.notes if " was " not in note)
+    assert steps == [
         "shop has lost the rows of a subject by r1",
         "200 rows were built then, 192 now",
         "197 rows passed the gate then, 192 now",
-        *again.notes[-2:],
+        "108 rows were made then, 105 now",
+        "305 rows are in the version then, 297 now",
     ]
+    assert re.fullmatch(r"of the version's rows: \d+ added, \d+ removed, \d+ changed \(changed cells: .*\)", rows)
     assert "scikit-learn was" in str(again.notes) and "is not installed" in str(again.notes)
+
+
+def test_a_step_that_is_not_repeatable_is_told_with_the_cells_that_it_changed(line):
+    line.curate(FRAUD)
+    line.execute("UPDATE landing.shop_payments SET note = 'mended' WHERE id <= 5")
+    again = rebuild(line.url, "fraud", 1, run="again")
+    assert again.notes == (
+        "nothing that the manifest names differs: a step that made this version is not repeatable",
+        "of the version's rows: 0 added, 0 removed, 2 changed (changed cells: note 2)",
+    )
 
 
 def test_what_cannot_be_built_again_is_told_with_the_way_out(line):

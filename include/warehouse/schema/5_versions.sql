@@ -183,10 +183,13 @@ $$;
 
 -- Lets runs move the view on again.
 CREATE OR REPLACE FUNCTION sluice.unpin(dataset_name text, who text, why text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT sluice.show(dataset_name, version, false, 'unpin', who, why)
-    FROM sluice.current_versions WHERE dataset = dataset_name
-$$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Before it is looked what is shown.
+    PERFORM pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(dataset_name));
+    PERFORM sluice.show(dataset_name, version, false, 'unpin', who, why)
+        FROM sluice.current_versions WHERE dataset = dataset_name;
+END $$;
 
 SELECT sluice.only_grows('sluice.versions'), sluice.only_grows('sluice.pointer_moves');
 REVOKE EXECUTE ON FUNCTION sluice.publish, sluice.point_at, sluice.roll_back, sluice.unpin, sluice.show, sluice.moved
