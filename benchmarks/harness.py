@@ -21,6 +21,7 @@ def report(
     *,
     goal: float,
     peer: str,
+    ours_name: str = "Sluice",
     unit: str = "s",
     at_least: bool = False,
     also: bool = True,
@@ -29,7 +30,8 @@ def report(
     """Print the table and keep `results/<name>.json`; `ratio` is the median of ours/against by round.
 
     It holds if the ratio is at most the goal, or with `at_least` at least, and the further condition `also` is
-    met. `figures` are kept and printed besides.
+    met. `figures` are kept and printed besides. Where the question is how many times faster Sluice is, `ours` are
+    the peer's seconds and `against` are ours; `ours_name` and `peer` say so in the table.
     """
     ratio = statistics.median(a / b for a, b in zip(ours, against, strict=True))
     result = {
@@ -46,7 +48,7 @@ def report(
     table = Table(title=question)
     for column in ("", "min", "median", "max"):
         table.add_column(column, justify="left" if not column else "right")
-    for label, values in (("Sluice", ours), (peer, against)):
+    for label, values in ((ours_name, ours), (peer, against)):
         row = (min(values), statistics.median(values), max(values))
         table.add_row(label, *(f"{value:,.{0 if value >= 1000 else 2}f} {unit}" for value in row))
     sign = "≥" if at_least else "≤"

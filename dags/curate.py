@@ -1,6 +1,6 @@
 """One Airflow DAG for each dataset of the catalog, run when any of its sources has something new.
 
-build → validate and gate → balance or augment → audit → (approve) → publish
+build → validate and gate → balance or augment → audit → (approve) → publish → export
 """
 
 from airflow.sdk import DAG
@@ -24,3 +24,5 @@ for dataset in DATASETS:
         if dataset.gate.on_warning == "approve":
             tasks.approve(name, audited) >> version
         version >> tasks.sweep(name).as_teardown()
+        if dataset.export:
+            tasks.export(name, version)

@@ -1,7 +1,8 @@
 """imbalanced-learn's samplers, made to tell which rows each made row lies between, and how far along.
 
 Every function has the same signature; `targets` is the wished count of each class to change. Given the same
-seed, what is drawn is exactly what imbalanced-learn's own class draws.
+seed, what is drawn is exactly what imbalanced-learn's own class draws, but for rows so many that neighbours are
+sought by `neighbours.FastNeighbours`.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import numpy as np  # noqa: TID253  (imported lazily, by the registry)
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, RandomOverSampler  # noqa: TID253
 from imblearn.under_sampling import RandomUnderSampler  # noqa: TID253
 
+from include.augment.neighbours import FastNeighbours, cores
 from include.core.errors import FatalError
 
 NOTHING = np.empty(0, dtype=np.int64)
@@ -19,11 +21,15 @@ NOTHING = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """n rows: `numeric` (n, f) is for distances; `categorical` (n, c) and `labels` (n,) are text."""
+    """n rows: `numeric` (n, f) is for distances; `categorical` (n, c) and `labels` (n,) are text.
+
+    With `exact` no neighbour may be missed, however long the search takes.
+    """
 
     numeric: np.ndarray
     categorical: np.ndarray
     labels: np.ndarray
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,7 @@ class _Adasyn(_Recording, ADASYN):
 
 def smote(points: Points, targets: Mapping[str, int], neighbours: int, seed: int) -> Drawn:
     """Chawla et al.: "SMOTE: synthetic minority over-sampling technique", JAIR 16, 2002."""
-    sampler = _Smote(sampling_strategy=dict(targets), random_state=seed, k_neighbors=neighbours)
+    sampler = _Smote(sampling_strategy=dict(targets), random_state=seed, k_neighbors=_search(points, neighbours))
     sampler.fit_resample(points.numeric, points.labels)
     return sampler.drawn()
 
@@ -132,7 +138,10 @@ def smotenc(points: Points, targets: Mapping[str, int], neighbours: int, seed: i
 
 def borderline_smote(points: Points, targets: Mapping[str, int], neighbours: int, seed: int) -> Drawn:
     """Borderline-SMOTE1 of Han, Wang, Mao (ICIC 2005): starts from rows in danger (10 neighbours looked at)."""
-    sampler = _Borderline(sampling_strategy=dict(targets), random_state=seed, k_neighbors=neighbours)
+    sampler = _Borderline(
+        sampling_strategy=dict(targets), random_state=seed, k_neighbors=_search(points, neighbours),
+        m_neighbors=_search(points, 10),
+    )  # fmt: skip
     sampler.fit_resample(points.numeric, points.labels)
     for label in targets:
         _refuse_no_border(label, label in sampler.in_danger_indices, "borderline_smote")
@@ -141,7 +150,7 @@ def borderline_smote(points: Points, targets: Mapping[str, int], neighbours: int
 
 def adasyn(points: Points, targets: Mapping[str, int], neighbours: int, seed: int) -> Drawn:
     """More rows where a class is hard to tell from others. Counts come near the targets, not exactly to them."""
-    sampler = _Adasyn(sampling_strategy=dict(targets), random_state=seed, n_neighbors=neighbours)
+    sampler = _Adasyn(sampling_strategy=dict(targets), random_state=seed, n_neighbors=_search(points, neighbours))
     sampler.fit_resample(points.numeric, points.labels)
     return sampler.drawn()
 
@@ -160,6 +169,12 @@ def random_under(points: Points, targets: Mapping[str, int], neighbours: int, se
     sampler.fit_resample(np.arange(len(points.labels))[:, None], points.labels)
     removed = np.setdiff1d(np.arange(len(points.labels)), sampler.sample_indices_)
     return Drawn(NOTHING, NOTHING, np.empty(0), removed=removed)
+
+
+def _search(points: Points, neighbours: int) -> int | FastNeighbours:
+    """imbalanced-learn's own search, or the faster one for many rows."""
+    # A row is the nearest one to itself.
+    return neighbours if points.exact else FastNeighbours(neighbours + 1, cores())
 
 
 def _refuse_no_border(label: str, found: Any, method: str) -> None:

@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from include.core.errors import FatalError, RetriableError
+from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.seeds import seed_of
 from include.specs import Dataset
+from include.warehouse.files import fetch_image
 
 
 class Parent(NamedTuple):
@@ -93,7 +94,7 @@ def multiply(dataset: Dataset, chosen: Iterator[Parent], storage: Any) -> tuple[
     variants = Variants(declared.recipe, declared.params)
     made = []
     for parent in chosen:
-        image = decode(_fetch(storage, parent), parent.id, parent.path)
+        image = decode(fetch_image(storage, parent.path, parent.id), parent.id, parent.path)
         for copy in range(1, parent.copies + 1):
             seed = seed_of(dataset.name, dataset.seed, parent.id, copy)
             path = _store(storage, variants.png(image, seed))
@@ -118,30 +119,7 @@ def _refuse_gaps(dataset: Dataset, found: list[tuple[str | None, int, int]]) -> 
         )
 
 
-def _fetch(storage: Any, parent: Parent) -> bytes:
-    parts = PurePosixPath(parent.path)
-    if parts.is_absolute() or ".." in parts.parts or not parts.parts or "\0" in parent.path or ":" in parent.path:
-        raise FatalError(
-            f"The image path {parent.path!r} of row {parent.id!r} leaves the object storage.",
-            fix="store paths relative to the storage's root, such as images/ab/abcd.png.",
-        )
-    place = storage / parent.path
-    try:
-        if not place.exists():
-            raise FatalError(
-                f"The image {parent.path} of row {parent.id!r} is not in the object storage.",
-                fix="collect it again, or reject such rows in the dataset's suite.",
-            )
-        with place.open("rb") as file:
-            data: bytes = file.read()
-    except OSError as error:
-        raise RetriableError(
-            f"The image {parent.path} of row {parent.id!r} could not be read: {error}.",
-            fix="check the object storage's connection.",
-        ) from error
-    return data
-
-
+@failpoint("images.store")
 def _store(storage: Any, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     path = f"images/{digest[:2]}/{digest}.png"

@@ -59,7 +59,7 @@ def balance(train: Train, declared: Balance, seed: int) -> Made:
         _refuse_misfit(train, declared.method, method.categorical)
         _refuse_too_few(counts, targets, declared)
         numeric = _complete(train, declared.impute)
-        points = Points(_standardised(numeric), train.categorical, train.labels)
+        points = Points(_standardised(numeric), train.categorical, train.labels, declared.exact)
     drawn = NOT_ANY
     if targets:
         # How many cores search for neighbours must not decide which of two equally near ones is found.

@@ -11,6 +11,7 @@ from psycopg2.extras import Json
 from include.augment.registry import balancer
 from include.augment.tabular import Made, Train
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.specs import Balance, Dataset
 from include.warehouse import bulk, versions
 
@@ -47,6 +48,7 @@ def read(connection: Connection, dataset: Dataset, table: str) -> Train:
     )
 
 
+@failpoint("balance.add")
 def add(
     connection: Connection,
     dataset: Dataset,
@@ -90,6 +92,7 @@ def add(
         return versions.add_made(cursor, target, values | _provenance(declared, seed), rows)
 
 
+@failpoint("balance.remove")
 def remove(connection: Connection, target: str, train: Train, made: Made) -> int:
     """Leave the rows that under-sampling drew out of `staging.<target>`; how many there were."""
     ids = [str(train.ids[row]) for row in made.removed]

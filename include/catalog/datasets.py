@@ -1,6 +1,6 @@
 """What this installation curates: one entry a dataset, its SQL in sql/<name>.sql, its suite of the same name."""
 
-from include.specs import Augment, Balance, Dataset, GatePolicy, Split
+from include.specs import Augment, Balance, Dataset, Drift, Export, GatePolicy, Split
 
 DATASETS: tuple[Dataset, ...] = (
     Dataset(
@@ -22,9 +22,17 @@ DATASETS: tuple[Dataset, ...] = (
         label="is_fraud",
         gate=GatePolicy(max_rejected=0.05),
         balance=Balance(method="smotenc", ratio=0.5, neighbours=5, impute="median"),
+        drift=Drift(),
         seed=7,
         subjects={"shop": "customer_id"},
         on_erasure="rebuild",
+        export=Export(
+            description="Payments of a sample shop, and whether a chargeback followed. All of it is made up.",
+            licence="CC0-1.0",
+            citation="@misc{sluice_sample_shop, title = {Payments of the Sluice sample shop}}",
+            creators=("The Sluice sample shop",),
+            url="urn:sluice:dataset:payment_fraud",
+        ),
     ),
     Dataset(
         name="digit_photos",

@@ -32,7 +32,19 @@ SPIDERS = Path(__file__).parent / "spiders"
 READING = ("base.py", "judge.py", "records.py")
 # Scrapy stops by itself at the source's timeout; a child that hangs is killed so much later.
 GRACE = 120
+# How a line begins that names the page at hand; it is looked into only if the child dies.
+READING_NOW = '{"reading"'
+# Libraries for numbers would else reserve memory for as many threads as there are cores.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+class SpiderDied(RetriableError):
+    """The child was killed. `at_hand` is what it was reading just then, as a visit that could not be read."""
+
+    def __init__(self, problem: str, *, fix: str, at_hand: Visit | None) -> None:
+        super().__init__(problem, fix=fix)
+        self.at_hand = at_hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +76,9 @@ def crawl(
     for each. Records that break their model are in a visit's `rejected`, with reasons. `key` is that of the
     source's key domain: with it, nothing that is yielded or logged holds a personal field.
 
-    Raises RetriableError for a site that cannot be reached, a crawl that takes too long or breaks off, and
-    FatalError if robots.txt forbids it, the first page is missing, or there are more pages than `max_pages`.
-    Both may come after visits: these happened.
+    Raises RetriableError for a site that cannot be reached, a crawl that takes too long or breaks off (SpiderDied
+    if the child was killed, or died while it read a page), and FatalError if robots.txt forbids it, the first page
+    is missing, or there are more pages than `max_pages`. All of them may come after visits: these happened.
     """
     require_key(source, key)
     base_url = base_url.rstrip("/") + "/"
@@ -82,25 +94,32 @@ def crawl(
             "delay": max(source.delay, robots.delay), "retry_pause": retry_pause, "folder": name,
             "max_pages": source.max_pages, "max_depth": source.max_depth, "max_variants": source.max_variants,
             "max_body": source.max_body, "page_timeout": source.page_timeout, "timeout": source.timeout,
-            "private": private, "proxy_hosts": _proxy_hosts(), "personal": bool(source.pii),
+            "max_memory": source.max_memory, "private": private, "proxy_hosts": _proxy_hosts(),
+            "personal": bool(source.pii),
         }  # fmt: skip
         _write(folder / "visits.jsonl", known)
         last: dict[str, Any] = {}
+        reading: str | None = None
         with _child(job, site) as (child, outcome):
             for line in child:
                 if not line.endswith("\n"):  # It died in the middle of a word.
                     break
+                if line.startswith(READING_NOW):
+                    reading = line
+                    continue
                 said = json.loads(line)
                 if "tables" in said:  # They come before any visit.
                     hidden = HiddenVisits(source, [_shape(table) for table in said["tables"]], key)
                     yield hidden.shapes
                 elif "seen" in said:
+                    reading = None
                     visit = hidden.hide(_visit(said["seen"]))
                     _store(folder, visit.pictures, storage)
                     yield visit
                 else:
                     last = said
-        _refuse_incomplete(source, base_url, last | outcome)
+        at_hand = hidden.hide(_visit(json.loads(reading)["reading"])) if reading else None
+        _refuse_incomplete(source, base_url, last | outcome, at_hand)
 
 
 def _refuse_delay(source: SiteSource, base_url: str, delay: float) -> None:
@@ -119,6 +138,7 @@ def _child(job: dict[str, Any], site: Site) -> Iterator[tuple[Iterable[str], dic
     The child ends when we do: it watches its stdin.
     """
     environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+    environment |= ONE_THREAD
     if not site.is_loopback:
         environment |= {name: os.environ[name] for name in PROXIES if name in os.environ}
     complaints = Path(job["folder"]) / "stderr.txt"
@@ -147,7 +167,7 @@ def _child(job: dict[str, Any], site: Site) -> Iterator[tuple[Iterable[str], dic
     outcome["complaint"] = said[-1] if said else ""
 
 
-def _refuse_incomplete(source: SiteSource, base_url: str, outcome: dict[str, Any]) -> None:
+def _refuse_incomplete(source: SiteSource, base_url: str, outcome: dict[str, Any], at_hand: Visit | None) -> None:
     """Half a crawl is not landed: nobody could tell what it did not see from what is not there."""
     reason = outcome.get("finished")
     if failure := outcome.get("start_failure"):
@@ -167,18 +187,21 @@ def _refuse_incomplete(source: SiteSource, base_url: str, outcome: dict[str, Any
             f"The spider {source.spider} failed {outcome['errors']} times on {base_url}; the log shows where.",
             fix=f"mend include/collect/spiders/{source.spider}.py.",
         )
-    if reason is None and outcome["status"] > 0:
+    if reason is None and outcome["status"] > 0 and at_hand is None:
         raise FatalError(
             f"The spider {source.spider} did not run: {outcome['complaint'] or 'it said nothing'}.",
             fix=f"mend include/collect/spiders/{source.spider}.py.",
         )
     if reason != "finished" or outcome["status"] != 0:
-        raise RetriableError(
+        problem = (
             f"The crawl of {base_url} broke off ({reason or 'killed'}) after {outcome.get('responses', 'some')}"
-            " responses; what was read is kept.",
-            fix=f"run again: it goes on from there. If it needs more than {source.timeout} s at a time, raise"
-            f" timeout of {source.name} in catalog/sources.py.",
+            " responses; what was read is kept."
         )
+        fix = (
+            f"run again: it goes on from there. If it needs more than {source.timeout} s at a time, raise"
+            f" timeout of {source.name} in catalog/sources.py."
+        )
+        raise RetriableError(problem, fix=fix) if reason else SpiderDied(problem, fix=fix, at_hand=at_hand)
 
 
 def _proxy_hosts() -> list[str]:
@@ -205,6 +228,18 @@ def _visit(seen: dict[str, Any]) -> Visit:
         tuple((table, key, content, reasons) for table, key, content, reasons in seen["rejected"]),
         tuple(seen["pictures"]), seen["reason"],
     )  # fmt: skip
+
+
+def missing(pictures: Iterable[str], storage: Any) -> set[str]:
+    """Which of these pictures, named as they are landed, are not under `storage`: one listing a folder of them."""
+    folders: dict[str, set[str]] = {}
+    for path in pictures:
+        folders.setdefault(path.rpartition("/")[0], set()).add(path)
+    lost: set[str] = set()
+    for folder, paths in folders.items():
+        place = storage / folder
+        lost |= paths - ({f"{folder}/{found.name}" for found in place.iterdir()} if place.exists() else set())
+    return lost
 
 
 def _store(folder: Path, pictures: Iterable[str], storage: Any) -> None:

@@ -35,7 +35,8 @@ class Column:
 
     What a Postgres source knows besides: `origin` is its attnum, `declared` its type's oid and modifier,
     `missing` what rows hold that were there before the column was added, as text (None: NULL). `pii` is the
-    canonical form of a personal column, whose values are landed as pseudonyms.
+    canonical form of a personal column, whose values are landed as pseudonyms. `spelling` are the entries of the
+    source's catalog (an enum's labels, a composite's attributes) that decide how values are printed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     declared: tuple[int, int] | None = None
     missing: str | None = field(default=None, compare=False)
     pii: CanonicalForm | None = None
+    spelling: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +223,12 @@ def _mask(row: Sequence[Value]) -> str | None:
 class TableSnapshot:
     """A table's whole content at the batch's end. Where the table has a history, what differs continues it.
 
-    `copy_to(target, constants)` writes COPY BINARY of the table's columns in order, followed by the
-    bigint constants, into `target`: a stream, never rows as Python objects. It returns the number of rows.
+    `copy_to(target)` writes COPY BINARY of the table's columns in order into `target`: a stream, never rows as
+    Python objects. It returns the number of rows.
     """
 
     table: Table
-    copy_to: Callable[[IO[bytes], Sequence[int | None]], int]
+    copy_to: Callable[[IO[bytes]], int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 # What became of a visit. `same`: not modified since the crawl before (304). `moved`: redirected to another page
 # of the site. `gone`: no longer there (404, 410, or redirected off the site). `unread`: nobody can tell.
+# The reason of a page on which the spider's process dies whenever it reads it.
+KILLED = "spider: killed"
 Outcome = Literal["read", "same", "moved", "gone", "unread"]
 
 
@@ -56,6 +58,9 @@ class Remembered:
     links: tuple[Any, ...]
     etag: str | None = None
     last_modified: str | None = None
+
+    def without_validators(self) -> "Remembered":
+        return replace(self, etag=None, last_modified=None)
 
     def following(self) -> list[Link]:
         moved = self.outcome == "moved"

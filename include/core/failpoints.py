@@ -18,13 +18,21 @@ from include.core.errors import FatalError, RetriableError
 
 log = logging.getLogger(__name__)
 
-# Every step that can be broken, in the order in which a run meets them.
-STEPS = (
+# Every step that can be broken, in the order in which a run meets them: of a collection, a curation, an export.
+COLLECTING = (
     "source.lock", "source.check", "publication.put", "slot.drop", "slot.create", "snapshot.open", "snapshot.copy",
     "stream.start", "stream.relation", "stream.update", "stream.truncate", "stream.batch", "pass.settle",
     "landing.create", "landing.adapt", "landing.copy", "landing.merge", "landing.fill", "landing.index",
     "landing.retake", "landing.record", "landing.land", "landing.commit", "acknowledgement",
 )  # fmt: skip
+CURATING = (
+    "build.create", "build.commit", "checkpoint.run", "gate.judge", "gate.pass", "gate.quarantine", "report.draft",
+    "report.place", "judgement.record", "gate.commit", "balance.add", "balance.remove", "balance.commit",
+    "images.plan", "images.store", "shard.commit", "gather.commit", "audit.check", "audit.commit", "publish.hold",
+    "publish.fingerprint", "publish.move", "publish.commit", "sweep",
+)  # fmt: skip
+EXPORTING = ("export.part", "export.deliver", "export.record")
+STEPS = (*COLLECTING, *CURATING, *EXPORTING)
 
 # `reject` raises before the step and `fail` after it was done; `hang` waits for ever before the step, and `kill`
 # ends the process after it, as `kill -9` does. So of each step both sides are cut.

@@ -62,7 +62,11 @@ class Reconciliation(Ref):
 
 
 class Candidate(Ref):
-    """A dataset's rows in `staging`, built as of the pinned batches."""
+    """A dataset's rows in `staging`, built as of the pinned batches.
+
+    `lineage` says from which columns of which tables each column came (`columns`), what decided which rows there
+    are (`rows`), and where these tables are landed (`tables`); it is empty where the SQL could not be read for it.
+    """
 
     dataset: str
     run: str
@@ -70,12 +74,14 @@ class Candidate(Ref):
     batches: dict[str, int]
     rows: int
     sql_hash: str
+    lineage: dict[str, Any] = Field(default_factory=dict)
 
 
 class Outcome(Ref):
     """What one expectation said. `unexpected` counts rows; None for table-level expectations.
 
-    `dimension` is one of the six of data quality (include/core/dimensions.py).
+    `whole` says why the table was judged whole, where no single row is bad or none can be told apart; `dimension`
+    is one of the six of data quality (include/core/dimensions.py).
     """
 
     rule: str
@@ -87,6 +93,7 @@ class Outcome(Ref):
     exception: str | None = None
     unexpected: int | None = None
     observed: str | None = None
+    whole: str | None = None
     dimension: str | None = None
 
 
@@ -148,6 +155,57 @@ class VersionRef(Ref):
     rows: int
     new: bool
     current: bool
+
+
+class Exported(Ref):
+    """A version as files, below `place`; `new` is False when they were there, and were found to be whole."""
+
+    dataset: str
+    version: int
+    place: str
+    files: int
+    rows: int
+    bytes: int
+    new: bool
+
+
+class Rebuilt(Ref):
+    """A version that was built again: `found` is the fingerprint of its rows now, `fingerprint` that of then.
+
+    `notes` name what is not as it was: rows that history has lost, libraries, what the gate let through.
+    """
+
+    dataset: str
+    version: int
+    fingerprint: str
+    found: str
+    rows: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        return self.found == self.fingerprint
+
+
+class Shown(Ref):
+    """What a dataset's view shows, and what it showed before; `pinned`: no run moves it."""
+
+    dataset: str
+    version: int
+    was: int | None
+    pinned: bool
+
+
+class Retained(Ref):
+    """What retention let go of a dataset's versions, and why it kept each of the others.
+
+    With `dry_run` nothing was dropped: `dropped` are those that would have been.
+    """
+
+    dataset: str
+    dry_run: bool
+    dropped: tuple[int, ...]
+    kept: dict[int, str]
 
 
 class Erasure(Ref):

@@ -1,7 +1,7 @@
 """What a run was asked for: the fields of its form alone, each checked; what else a trigger sends is ignored."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import Field, StrictBool, TypeAdapter, ValidationError
 
@@ -9,7 +9,10 @@ from include.core.erasure import ErasureRequest, requested
 from include.core.errors import FatalError
 from include.specs import Dataset, PostgresSource, Source
 
+AnySource = TypeVar("AnySource", bound=Source)
 BATCH = TypeAdapter(Annotated[int, Field(ge=1)] | None)
+VERSION = TypeAdapter(Annotated[int, Field(ge=1, strict=True)] | None)
+TEXT = TypeAdapter(Annotated[str, Field(strict=True, max_length=1000)])
 SNAPSHOT = TypeAdapter(StrictBool)
 SEED = TypeAdapter(Annotated[int, Field(ge=0)])
 SWITCH = TypeAdapter(Annotated[bool, Field(strict=True)])
@@ -25,13 +28,14 @@ def snapshot_as_asked(params: Mapping[str, Any]) -> bool:
     return bool(_checked(SNAPSHOT, "snapshot", params))
 
 
-def source_as_asked(source: Source, params: Mapping[str, Any]) -> Source:
+def source_as_asked(source: AnySource, params: Mapping[str, Any]) -> AnySource:
     """The source as declared, but for its bound. Raises FatalError for a value that the declaration refuses."""
     field = bound(source)
     try:
-        return type(source).model_validate(source.model_dump() | {field: params[field]})
+        found = type(source).model_validate(source.model_dump() | {field: params[field]})
     except ValidationError as error:
         raise _refusal(field, params[field], error) from error
+    return cast("AnySource", found)
 
 
 def loss_as_asked(params: Mapping[str, Any]) -> bool:
@@ -49,6 +53,11 @@ def batch_as_asked(params: Mapping[str, Any]) -> int | None:
     return _checked(BATCH, "as_of_batch", params)
 
 
+def version_as_asked(params: Mapping[str, Any]) -> int | None:
+    """The version to export; None is the current one. Raises FatalError unless it can be one."""
+    return _checked(VERSION, "version", params)
+
+
 def erasure_as_asked(id: str, params: Mapping[str, Any]) -> ErasureRequest:
     """The request of an erasure's form, under this id. Raises FatalError, which does not tell the key.
 
@@ -56,6 +65,25 @@ def erasure_as_asked(id: str, params: Mapping[str, Any]) -> ErasureRequest:
     """
     key, confirmation, receipt = (str(params[f"secret_{field}"]) for field in ("key", "confirmation", "receipt"))
     return requested(id, key=key, confirmation=confirmation, receipt=receipt)
+
+
+def move_as_asked(params: Mapping[str, Any]) -> tuple[int | None, bool, str]:
+    """The version to show (None: what is shown), whether to pin it, and why. FatalError for what is none."""
+    return (
+        _checked(VERSION, "version", params),
+        bool(_checked(SWITCH, "pin", params)),
+        _checked(TEXT, "why", params),
+    )
+
+
+def tag_as_asked(params: Mapping[str, Any]) -> tuple[str, int | None, str]:
+    """The tag, the version to put it on (None: take it off), and why. Raises FatalError for what is none."""
+    return _checked(TEXT, "tag", params), _checked(VERSION, "version", params), _checked(TEXT, "why", params)
+
+
+def dry_run_as_asked(params: Mapping[str, Any]) -> bool:
+    """Whether retention only tells what it would do. Raises FatalError unless that is yes or no."""
+    return bool(_checked(SWITCH, "dry_run", params))
 
 
 def _checked(kind: TypeAdapter[Any], field: str, params: Mapping[str, Any]) -> Any:

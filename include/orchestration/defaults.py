@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from include.orchestration.asked import bound
 from include.specs import Dataset, PostgresSource, Source
 
 TASK_DEFAULTS: dict[str, Any] = {
@@ -25,6 +26,18 @@ def collect_dag(source: Source) -> dict[str, Any]:
         "params": _collect_params(source),
         "tags": ["sluice", "collect", source.kind],
         "doc_md": _collect_doc(source),
+        **_common(),
+    }
+
+
+def reconcile_dag(source: PostgresSource) -> dict[str, Any]:
+    """Arguments of @dag for the proof of a source's landing: it runs by hand alone."""
+    return {
+        "dag_id": f"reconcile_{source.name}",
+        "schedule": None,
+        "params": {bound(source): _collect_params(source)[bound(source)]},
+        "tags": ["sluice", "reconcile", source.kind],
+        "doc_md": _reconcile_doc(source),
         **_common(),
     }
 
@@ -92,6 +105,86 @@ def curate_dag(dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def export_dag(dataset: Dataset) -> dict[str, Any]:
+    """Arguments of @dag for exporting a version of a dataset by hand."""
+    return {
+        "dag_id": f"export_{dataset.name}",
+        "schedule": None,
+        "params": {
+            "version": Param(
+                None, type=["null", "integer"], minimum=1, title="Version",
+                description="The version to write as files. Empty: the one that the dataset's view shows.",
+            ),
+        },
+        "tags": ["sluice", "export"],
+        "doc_md": _export_doc(dataset),
+        **_common(),
+    }  # fmt: skip
+
+
+def roll_back_dag(dataset: Dataset) -> dict[str, Any]:
+    """Arguments of @dag for moving a dataset's view by hand: to another version, or to stay where it is."""
+    return {
+        "dag_id": f"roll_back_{dataset.name}",
+        "schedule": None,
+        "params": {
+            "version": Param(
+                None, type=["null", "integer"], minimum=1, title="Version",
+                description=f"What datasets.{dataset.name} is to show. Empty: what it shows now.",
+            ),
+            "pin": Param(
+                False, type="boolean", title="Pin",
+                description="Stay there, whatever runs publish, until this is run again without it.",
+            ),
+            "why": Param("", type="string", title="Why", description="Kept with the move, as is who ran this."),
+        },
+        "tags": ["sluice", "versions"],
+        "doc_md": (
+            f"### Roll back `{dataset.name}`\n\nMoves the view `datasets.{dataset.name}` to another version. A run"
+            " with newer batches moves it on again, unless it is pinned; no run shows again what was left here."
+        ),
+        **_common(),
+    }  # fmt: skip
+
+
+def tag_dag(dataset: Dataset) -> dict[str, Any]:
+    """Arguments of @dag for putting a tag on a version of a dataset, or taking it off."""
+    return {
+        "dag_id": f"tag_{dataset.name}",
+        "schedule": None,
+        "params": {
+            "tag": Param("", type="string", title="Tag", description="Such as paper-2026."),
+            "version": Param(
+                None, type=["null", "integer"], minimum=1, title="Version",
+                description="The version to put it on. Empty: take it off.",
+            ),
+            "why": Param("", type="string", title="Why", description="Kept with the tag, as is who ran this."),
+        },
+        "tags": ["sluice", "versions"],
+        "doc_md": f"### Tag a version of `{dataset.name}`\n\nRetention keeps what is tagged.",
+        **_common(),
+    }  # fmt: skip
+
+
+def retain_dag(dataset: Dataset) -> dict[str, Any]:
+    """Arguments of @dag for a dataset's retention, but for its schedule."""
+    keep = dataset.retention.keep if dataset.retention else 0
+    return {
+        "dag_id": f"retain_{dataset.name}",
+        "params": {
+            "dry_run": Param(
+                False, type="boolean", title="Dry run", description="Only tell what would be dropped, and why not."
+            )
+        },
+        "tags": ["sluice", "versions"],
+        "doc_md": (
+            f"### Retain `{dataset.name}`\n\nKeeps the newest {keep} versions, and what is current, tagged, named"
+            " by another version, built on or being read. All else goes, on record in `sluice.retirements`."
+        ),
+        **_common(),
+    }  # fmt: skip
+
+
 def _asks(dataset: Dataset) -> bool:
     return dataset.gate.on_warning == "approve"
 
@@ -145,6 +238,17 @@ def _collect_doc(source: Source) -> str:
     )
 
 
+def _reconcile_doc(source: PostgresSource) -> str:
+    return (
+        f"### Reconcile `{source.name}`\n\nLands what is new, then compares every table with its landing at one "
+        "place in the source's log: both databases sum up their own rows, and only where the sums differ rows are "
+        "compared one by one. The source may be written to meanwhile, not altered.\n\n"
+        "The task is red if a table is not proven equal, and says how many of its rows are missing, too many or "
+        f"different. It and `collect_{source.name}` never meet: the second one tries again. What it lands, the "
+        "next collection announces."
+    )
+
+
 def _decommission_doc(source: PostgresSource) -> str:
     return (
         f"### Decommission `{source.name}`\n\nDrops the replication slot `{source.slot}` and the publication "
@@ -168,7 +272,17 @@ def _erase_doc(source: PostgresSource) -> str:
     )
 
 
+def _export_doc(dataset: Dataset) -> str:
+    return (
+        f"### Export `{dataset.name}`\n\nWrites one version as files below the object storage:"
+        f" `exports/{dataset.name}/v<N>/`. Every version is exported when it is published; this is for those"
+        " before, and for one whose files were lost.\n\nA version that lies there whole is verified and left as it"
+        " is."
+    )
+
+
 def _curate_doc(dataset: Dataset) -> str:
+    last = " → export" if dataset.export else ""
     asked = (
         "\n\nA warning holds the run: the task `approve` waits for an answer to its form (*Required Actions*)"
         f" for {dataset.gate.approve_within:g} hours at most; without one the run is rejected."
@@ -178,6 +292,6 @@ def _curate_doc(dataset: Dataset) -> str:
     made = dataset.balance.method if dataset.balance else dataset.augment.recipe if dataset.augment else "none"
     return (
         f"### Curate `{dataset.name}`\n\nbuild → validate → gate → split → balance / augment (`{made}`) → audit → "
-        f"publish `datasets.{dataset.name}`.\n\nA candidate that the gate rejects fails the run and leaves the "
-        "published version as it was; the failed task names the expectations and links to the report." + asked
+        f"publish `datasets.{dataset.name}`{last}.\n\nA candidate that the gate rejects fails the run and leaves "
+        "the published version as it was; the failed task names the expectations and links to the report." + asked
     )

@@ -9,8 +9,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include import catalog
 from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
-from include.core.refs import Augmented, BatchRef, Candidate, Gated
-from include.orchestration import places
+from include.core.refs import Augmented, BatchRef, Candidate, Gated, VersionRef
+from include.orchestration import lineage, places
 from include.orchestration.asked import (
     batch_as_asked,
     dataset_as_asked,
@@ -18,6 +18,7 @@ from include.orchestration.asked import (
     loss_as_asked,
     snapshot_as_asked,
     source_as_asked,
+    version_as_asked,
 )
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
@@ -53,6 +54,19 @@ def whole(name: str) -> None:
     from include.pipeline.collect import refuse_incomplete
 
     refuse_incomplete(places.warehouse_url(), catalog.source(name))
+
+
+@task
+@told_to_airflow
+def reconcile(name: str) -> Json:
+    """Land what is new of a Postgres source, and fail if then its landing is not proven equal to it."""
+    from include.pipeline.reconcile import reconcile, refuse_unequal
+
+    source = source_as_asked(_database(name), _params())
+    url, key = places.database_url(source.connection), places.pseudonym_key(source)
+    proof = reconcile(source, url, places.warehouse_url(), at=_at(), key=key)
+    refuse_unequal(proof)
+    return _json(proof)
 
 
 @task
@@ -94,7 +108,8 @@ def erase(name: str) -> Json:
 
     (source, request), reports = _erasure(name), places.reports()
     found = erase(
-        places.warehouse_url(), source, request, datasets=catalog.DATASETS, reports=reports, at=_at()
+        places.warehouse_url(), source, request, datasets=catalog.DATASETS, reports=reports, at=_at(),
+        storage=places.storage(),
     )  # fmt: skip
     return _json(found)
 
@@ -116,7 +131,7 @@ def build(name: str) -> Json:
     from include.pipeline.build import build
 
     run, as_of = get_current_context()["dag_run"].run_id, batch_as_asked(_params())
-    return _json(build(places.warehouse_url(), _seeded(name), run, as_of_batch=as_of))
+    return _json(lineage.built(build(places.warehouse_url(), _seeded(name), run, as_of_batch=as_of)))
 
 
 @task
@@ -126,12 +141,13 @@ def validate(name: str, candidate: Json) -> Json:
     from include.pipeline.validate import validate
 
     found = Candidate.model_validate(candidate)
-    return _json(
-        validate(
-            places.warehouse_url(), catalog.dataset(name), found, suites=places.SUITES, reports=places.reports(),
-            at=_at(), report_url=places.reports_url(), attempt=_attempt(),
-        )
-    )  # fmt: skip
+    with lineage.judging(name, found.run, "gate"):
+        return _json(
+            validate(
+                places.warehouse_url(), catalog.dataset(name), found, suites=places.SUITES,
+                reports=places.reports(), at=_at(), report_url=places.reports_url(), attempt=_attempt(),
+            )
+        )  # fmt: skip
 
 
 @task
@@ -181,12 +197,13 @@ def audit(name: str, augmented: Json) -> Json:
     from include.pipeline.publish import audit
 
     made = Augmented.model_validate(augmented)
-    return _json(
-        audit(
-            places.warehouse_url(), _seeded(name), made, suites=places.SUITES, reports=places.reports(),
-            at=_at(), report_url=places.reports_url(), attempt=_attempt(),
-        )
-    )  # fmt: skip
+    with lineage.judging(name, made.gated.candidate.run, "audit"):
+        return _json(
+            audit(
+                places.warehouse_url(), _seeded(name), made, suites=places.SUITES, reports=places.reports(),
+                at=_at(), storage=places.storage(), report_url=places.reports_url(), attempt=_attempt(),
+            )
+        )  # fmt: skip
 
 
 def approve(name: str, audited: Any) -> Any:
@@ -203,9 +220,20 @@ def publish(name: str, audited: Json) -> Json:
     from include.pipeline.publish import publish
 
     made, code = Augmented.model_validate(audited), places.code_commit()
-    version = _json(publish(places.warehouse_url(), _seeded(name), made, at=_at(), code=code))
-    get_current_context()["outlet_events"][dataset_asset(name)].extra = version
-    return version
+    version = publish(places.warehouse_url(), _seeded(name), made, at=_at(), code=code)
+    get_current_context()["outlet_events"][dataset_asset(name)].extra = _json(version)
+    return _json(lineage.published(version))
+
+
+@task
+@told_to_airflow
+def export(name: str, version: Json | None = None) -> Json:
+    """Write the version that was published as files; without one, that of the run's form."""
+    from include.pipeline.export import export
+
+    number = VersionRef.model_validate(version).version if version else version_as_asked(_params())
+    written = export(places.warehouse_url(), catalog.dataset(name), number, places.storage(), at=_at())
+    return _json(lineage.exported(written))
 
 
 @task(trigger_rule="all_done")
@@ -233,7 +261,9 @@ def _announce(source: str, newest: BatchRef | None) -> None:
 def _database(name: str) -> PostgresSource:
     source = catalog.source(name)
     if not isinstance(source, PostgresSource):
-        raise FatalError(f"Source {name!r} is no Postgres database: there is nothing to drop or to erase of it.")
+        raise FatalError(
+            f"Source {name!r} is no Postgres database: there is nothing to prove, to drop or to erase of it."
+        )
     return source
 
 

@@ -10,6 +10,7 @@ from psycopg2.extras import Json
 from include.augment import shards as images
 from include.augment.registry import balancer
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.refs import Augmented, Gated
 from include.core.seeds import seed_of
 from include.specs import Augment, Dataset
@@ -28,6 +29,7 @@ def unchanged(warehouse_url: str, dataset: Dataset, gated: Gated) -> Augmented:
     return Augmented(gated=gated, table=target, method="none", made=0, removed=0)
 
 
+@failpoint("balance.commit")
 def balance(warehouse_url: str, dataset: Dataset, gated: Gated) -> Augmented:
     """A version's table with the real rows, and rows of train's smaller classes made by the declared method.
 
@@ -59,6 +61,7 @@ def balance(warehouse_url: str, dataset: Dataset, gated: Gated) -> Augmented:
     return Augmented(gated=gated, table=target, method=declared.method, made=added, removed=removed)
 
 
+@failpoint("images.plan")
 def plan_images(warehouse_url: str, dataset: Dataset, gated: Gated) -> list[dict[str, Any]]:
     """The work in as many shards as declared, each with the number of images that it will read and make.
 
@@ -75,6 +78,7 @@ def plan_images(warehouse_url: str, dataset: Dataset, gated: Gated) -> list[dict
     return plan
 
 
+@failpoint("shard.commit")
 def augment_shard(
     warehouse_url: str, dataset: Dataset, gated: Gated, shard: dict[str, Any], storage: Any
 ) -> dict[str, Any]:
@@ -104,6 +108,7 @@ def augment_shard(
     return {"table": target, "made": len(made), "params": params}
 
 
+@failpoint("gather.commit")
 def gather(warehouse_url: str, dataset: Dataset, gated: Gated, shards: list[dict[str, Any]]) -> Augmented:
     """A version's table with the real rows and every shard's made ones.
 

@@ -1,56 +1,99 @@
 """Build a dataset's candidate: its SQL, run over the sources as of pinned batches."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.refs import Candidate
 from include.specs import Dataset
-from include.warehouse.asof import pin, render
+from include.warehouse.asof import Query, pin, render
+from include.warehouse.column_lineage import Source, lineage
 from include.warehouse.connection import transaction
 from include.warehouse.staging import table_name
+from include.warehouse.texts import keep
 
 log = logging.getLogger(__name__)
 
 SQL_FOLDER = Path(__file__).resolve().parents[1] / "catalog" / "sql"
 
 
+@failpoint("build.commit")
 def build(
     warehouse_url: str,
     dataset: Dataset,
     run: str,
     *,
     as_of_batch: int | None = None,
+    batches: Mapping[str, int] | None = None,
     sql_folder: Path = SQL_FOLDER,
 ) -> Candidate:
     """Make `staging.<dataset>__<run>` with the dataset's columns, in their declared order.
 
-    Sources are read as of their newest batch, or their newest up to `as_of_batch`. A retry of the run
-    starts clean. Raises FatalError for SQL that fails and for columns that do not fit the roles.
+    Sources are read as of their newest batch, their newest up to `as_of_batch`, or exactly the given `batches`. A
+    retry of the run starts clean. Raises FatalError for SQL that fails and for columns that do not fit the roles.
     """
     target = table_name(dataset.name, run)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        batches = pin(connection, dataset.sources, as_of_batch)
-        query = render(connection, sql_folder / f"{dataset.name}.sql", batches)
+        pinned = pin(connection, dataset.sources, as_of_batch) if batches is None else dict(batches)
+        query = render(connection, sql_folder / f"{dataset.name}.sql", pinned)
+        keep(connection, query.template)
         _refuse_misfit(cursor, dataset, query.text)
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(target)))
-        cursor.execute(
-            sql.SQL("CREATE TABLE staging.{} AS SELECT {} FROM ({}) AS built").format(
-                sql.Identifier(target),
-                sql.SQL(", ").join(map(sql.Identifier, dataset.columns)),
-                sql.SQL(query.text),
-            )
+        select = sql.SQL("SELECT {} FROM ({}) AS built").format(
+            sql.SQL(", ").join(map(sql.Identifier, dataset.columns)), sql.SQL(query.text)
         )
-        rows = cursor.rowcount
-        cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(target)))
-    log.info("built %s rows of %s as of %s", rows, dataset.name, batches)
+        traced = _traced(cursor, dataset, query, select)
+        rows = _create(cursor, target, select)
+    log.info("built %s rows of %s as of %s", rows, dataset.name, pinned)
     return Candidate(
-        dataset=dataset.name, run=run, table=target, batches=batches, rows=rows, sql_hash=query.template_hash
+        dataset=dataset.name,
+        run=run,
+        table=target,
+        batches=pinned,
+        rows=rows,
+        sql_hash=query.template_hash,
+        lineage=traced,
     )
+
+
+@failpoint("build.create")
+def _create(cursor: Cursor, target: str, select: sql.Composable) -> int:
+    """Make the table; how many rows it has."""
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(target)))
+    cursor.execute(sql.SQL("CREATE TABLE staging.{} AS {}").format(sql.Identifier(target), select))
+    rows = cursor.rowcount
+    cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(target)))
+    return rows
+
+
+def _traced(cursor: Cursor, dataset: Dataset, query: Query, select: sql.Composable) -> dict[str, Any]:
+    """The lineage of the dataset's columns in the sources' own names; a dataset is built without it too."""
+    try:
+        found = lineage(cursor, select)
+    except (psycopg2.Error, LookupError, ValueError) as error:
+        log.warning("the column lineage of %s cannot be told: %s: %s", dataset.name, type(error).__name__, error)
+        return {}
+    landed = {f"landing.{read.landing_table}": read for read in query.reads}
+
+    def told(source: Source) -> dict[str, str] | None:
+        read = landed.get(source.table)
+        if read is None or source.column not in read.columns:
+            return None
+        return {"source": read.source, "table": read.table, "column": read.columns[source.column], "by": source.by}
+
+    return {
+        "columns": {name: [t for s in sources if (t := told(s))] for name, sources in found.columns.items()},
+        "rows": [t for s in found.rows if (t := told(s))],
+        "tables": [
+            {"source": read.source, "table": read.table, "landing": read.landing_table} for read in query.reads
+        ],
+    }
 
 
 def _refuse_misfit(cursor: Cursor, dataset: Dataset, query: str) -> None:

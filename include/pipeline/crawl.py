@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 # Visits are kept after so many, or so many seconds after the last time: what a kill costs is read again.
 KEEP_VISITS = 50
 KEEP_SECONDS = 1.0
+# So often the spider dies on a page before that is given up, and is started by one run.
+DEATHS_A_PAGE = 3
+STARTS = 10
 # How far it is, is told as seldom as that.
 TELL_VISITS = 500
 TELL_SECONDS = 60.0
@@ -49,9 +52,10 @@ def visit_all(
 ) -> int:  # fmt: skip
     """Visit what is left of the site, keeping each visit; returns the crawl's number.
 
-    Whatever stops it, what was kept is not fetched again by the next call.
+    Whatever stops it, what was kept is not fetched again by the next call. A spider that is killed is started
+    again; a page that it was reading each time is given up, as one that could not be read.
     """
-    from include.collect.scrape import Known, crawl, recipe
+    from include.collect.scrape import SpiderDied, recipe
 
     reads = recipe(source, base_url, key)
     with connection:
@@ -59,10 +63,36 @@ def visit_all(
         crawls.begin(
             connection, source.name, number, reads, at=at, within=source.resume_within, refused_too=accept_loss
         )
-        known = Known(
-            crawls.visits(connection, source.name, number, reads),
-            crawls.visits(connection, source.name, number - 1, reads),
-        )
+    began = time.monotonic()
+    for left in reversed(range(STARTS)):
+        try:
+            _visit(
+                connection, source, base_url, storage, number=number, reads=reads, key=key, retry_pause=retry_pause
+            )
+            break
+        except SpiderDied as died:
+            if died.at_hand is not None:
+                _blame(connection, source, number, died.at_hand)
+            if not left or time.monotonic() - began > source.timeout:
+                raise
+            log.warning("%s It is started again.", died.problem)
+    return number
+
+
+def _visit(
+    connection: Connection, source: SiteSource, base_url: str, storage: Any, *, number: int, reads: str,
+    key: PseudonymKey | None, retry_pause: float,
+) -> None:  # fmt: skip
+    """Start the spider once, and keep what it visits."""
+    from include.collect.scrape import Known, crawl, missing
+
+    with connection:
+        now = crawls.visits(connection, source.name, number, reads)
+        before = crawls.visits(connection, source.name, number - 1, reads)
+        pictures = crawls.pictures(connection, source.name, number - 1)
+    lost = missing((path for _, path in pictures), storage)
+    anew = {visit for visit, path in pictures if path in lost}
+    known = Known(now, tuple(v.without_validators() if v.visit in anew else v for v in before))
     keeper = _Keeper(connection, source.name, number, len(known.now))
     try:
         for seen in crawl(source, base_url, known, storage, key=key, retry_pause=retry_pause):
@@ -73,7 +103,19 @@ def visit_all(
                     crawls.declare(connection, source.name, number, seen)
     finally:
         keeper.keep()
-    return number
+
+
+def _blame(connection: Connection, source: SiteSource, number: int, at_hand: Visit) -> None:
+    """Count a death of the spider on a page; the last one that is allowed makes it a page that was not read."""
+    with connection:
+        times = crawls.count_death(connection, source.name, number, at_hand.visit)
+        if times >= DEATHS_A_PAGE and at_hand.depth > 0:
+            crawls.keep(connection, source.name, number, [at_hand])
+    if times >= DEATHS_A_PAGE and at_hand.depth == 0:
+        raise FatalError(
+            f"The spider {source.spider} died {times} times while it read the first page of {source.name}.",
+            fix=f"mend include/collect/spiders/{source.spider}.py, or raise max_memory of {source.name}.",
+        )
 
 
 class _Keeper:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
@@ -11,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import Erasure
+from include.publish import delivery
 from include.specs import Dataset, PostgresSource
 from include.validate.reports import remove_report
 from include.warehouse import erasures, subjects
@@ -46,14 +48,15 @@ def erase(
     datasets: Sequence[Dataset],
     reports: Path,
     at: datetime,
+    storage: Any = None,
     patience: float = 60,
 ) -> Erasure:
     """Remove the subject from the warehouse, in one transaction, and return what was removed.
 
     Its rows go out of every declared landing table, whatever their time, and out of the quarantines; staging
     tables of the datasets concerned are dropped, so a run that is under way has to be triggered again; versions
-    that hold it are retired; pages of `reports` that may show it are removed. The second call with a request
-    returns what the first did.
+    that hold it are retired, and their exports below `storage` removed; so are pages of `reports` that may show
+    it. The second call with a request returns what the first did.
 
     Raises FatalError, and erases nothing, if the source still has the subject, if nothing holds it, if a
     declaration is missing, or if a dataset has to be rebuilt first (see `survey`); RetriableError if others
@@ -87,7 +90,8 @@ def erase(
             # Before the commit: if this is cut off, the whole erasure is done again, its pages included.
             for page in pages:
                 remove_report(reports, page)
-            erasure = erasures.record(cursor, source, request, pages=len(pages), at=at)
+            files = _remove_exports(storage, holders) if storage is not None else 0
+            erasure = erasures.record(cursor, source, request, pages=len(pages), exports=files, at=at)
     except psycopg2.errors.LockNotAvailable as error:
         raise RetriableError(
             f"Others have held tables with the subject for longer than {patience:g} s; nothing was erased.",
@@ -104,6 +108,11 @@ def erase(
 
 def _holding(cursor: Cursor, source: PostgresSource, dataset: Dataset) -> list[Holder]:
     return [holder for holder in subjects.holders(cursor, source, dataset) if subjects.count(cursor, holder)]
+
+
+def _remove_exports(storage: Any, holders: Sequence[Holder]) -> int:
+    """How many of the versions had been exported there, and are no more."""
+    return sum(delivery.remove(storage, holder.version.dataset, holder.version.version) for holder in holders)
 
 
 def _to_rebuild(cursor: Cursor, source: PostgresSource, dataset: Dataset) -> bool:

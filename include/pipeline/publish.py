@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
@@ -10,14 +11,17 @@ from psycopg2.extensions import connection as Connection
 
 from include.core.dimensions import RUNS
 from include.core.errors import FatalError, GateRejected, RetriableError
+from include.core.failpoints import failpoint
 from include.core.refs import Augmented, VersionRef
 from include.pipeline.approve import approved
 from include.publish import audit as checks
 from include.publish.fingerprint import fingerprint
+from include.publish.leakage import prove
 from include.publish.manifest import manifest
 from include.specs import Dataset
 from include.warehouse import versions
 from include.warehouse.connection import transaction
+from include.warehouse.texts import keep
 from include.warehouse.validations import Validation, judged_before, record, recorded
 
 log = logging.getLogger(__name__)
@@ -25,6 +29,7 @@ log = logging.getLogger(__name__)
 STAGE = "audit"
 
 
+@failpoint("audit.commit")
 def audit(
     warehouse_url: str,
     dataset: Dataset,
@@ -33,11 +38,14 @@ def audit(
     suites: Path,
     reports: Path,
     at: datetime,
+    storage: Any | None = None,
     report_url: str = "",
     attempt: int = 1,
 ) -> Augmented:
     """Check the made table in SQL and by the suite `<dataset>_audit`; hand it on, or raise GateRejected.
 
+    Part of it is the proof that nothing of one split is in another, for which a dataset's images are read from
+    `storage`, the root of the object storage.
     Either way the judgement is in `sluice.validations` and the page `audit.html` lies beside the gate's;
     `report_url` is where that folder is served, `attempt` the task's try.
     A retry checks again; a run that was once rejected stays rejected.
@@ -50,7 +58,8 @@ def audit(
     suite = load_suite(suites, f"{dataset.name}_audit", (*dataset.columns, *versions.PROVENANCE))
     with transaction(warehouse_url) as connection:
         rows = _rows(connection, augmented.table)
-        findings = (checks.audit(connection, dataset, augmented),)
+        sound = checks.audit(connection, dataset, augmented)
+        findings = (sound, prove(connection, dataset, augmented, sound, storage))
     checked = run_checkpoint(warehouse_url, "staging", augmented.table, suite, f"{run}, try {attempt}")
     outcomes = (*(o for finding in findings for o in finding.outcomes), *checked.outcomes)
     decision = checks.decide(outcomes, dataset.gate)
@@ -73,6 +82,7 @@ def audit(
     with transaction(warehouse_url) as connection:
         before = recorded(connection, run, dataset.name, STAGE)
         if before is None:
+            keep(connection, suite.content)
             past = judged_before(connection, dataset.name, STAGE, RUNS - 1)
             record(connection, judged)
             write_report(reports, Report(judged, (), checked.raw, before=past))
@@ -88,6 +98,7 @@ def audit(
     return augmented
 
 
+@failpoint("publish.commit")
 def publish(
     warehouse_url: str,
     dataset: Dataset,
@@ -109,6 +120,7 @@ def publish(
     run = augmented.gated.candidate.run
     try:
         with transaction(warehouse_url) as connection:
+            _take_turns(connection, dataset)
             if done := _published_by(connection, dataset.name, run, augmented.table):
                 return done
             approval = approved(connection, dataset, run)
@@ -157,6 +169,12 @@ def _rows(connection: Connection, table: str) -> int:
     return int(rows)
 
 
+def _take_turns(connection: Connection, dataset: Dataset) -> None:
+    """A task that was taken for dead may still be at it: one publishes, the others find what it published."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(%s))", (dataset.name,))
+
+
 def _published_by(connection: Connection, dataset: str, run: str, table: str) -> VersionRef | None:
     """What the run had published before it was cut off, if its table has left staging."""
     with connection.cursor() as cursor:
@@ -178,6 +196,7 @@ def _published_by(connection: Connection, dataset: str, run: str, table: str) ->
     return None
 
 
+@failpoint("publish.hold")
 def _hold(connection: Connection, table: str, patience: float) -> None:
     """Let nobody change the table between its fingerprint and its publication."""
     with connection.cursor() as cursor:

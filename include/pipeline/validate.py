@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from psycopg2.extensions import connection as Connection
 
 from include.core.dimensions import RUNS
 from include.core.errors import FatalError, GateRejected
+from include.core.failpoints import failpoint
 from include.core.refs import Candidate, Gated, Outcome
+from include.pipeline.drift import Compared, compare
 from include.specs import Dataset
 from include.validate.checkpoint import Checked, run_checkpoint
 from include.validate.gate import decide
@@ -20,8 +22,9 @@ from include.validate.predicates import refuse_untold
 from include.validate.reports import Report, report_path, write_report
 from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, rejected_rows, to_judge
 from include.validate.suite import Suite, load_suite
+from include.warehouse import summaries, texts
 from include.warehouse.connection import transaction
-from include.warehouse.quarantine import Origin, quarantine, quarantined_rows
+from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
 from include.warehouse.staging import table_name
 from include.warehouse.validations import Validation, judged_before, record, recorded
 
@@ -73,8 +76,7 @@ def validate(
     if known is None:
         run_id = f"{candidate.run}, try {attempt}"
         checked = run_checkpoint(warehouse_url, "staging", candidate.table, suite, run_id)
-        with transaction(warehouse_url) as connection:
-            known = _settle(connection, case, checked, reports)
+        known = _settled(warehouse_url, case, checked, reports)
     else:
         _refuse_other(case, known)
         if known.decision.decision != "reject":
@@ -95,14 +97,22 @@ def validate(
     )
 
 
+@failpoint("gate.commit")
+def _settled(warehouse_url: str, case: _Case, checked: Checked, reports: Path) -> Validation:
+    with transaction(warehouse_url) as connection:
+        return _settle(connection, case, checked, reports)
+
+
 def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path) -> Validation:
     """Part the rows, decide, write the report and record it all, in the caller's transaction."""
     _take_turns(connection, case.dataset)
     if known := recorded(connection, case.candidate.run, case.dataset.name, STAGE):
         return known
     verdict, passed, outcomes = _part(connection, case, checked.outcomes)
+    drift = compare(connection, case.dataset, case.table("passed")) if passed else Compared()
+    outcomes = (*outcomes, *drift.finding.outcomes)
     origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
-    query = rejected_rows(case.dataset, case.candidate.table, case.table("bad"))
+    query = rejected_rows(case.table("bad"))
     quarantined = quarantine(connection, case.dataset.name, query, origin)
     if not case.candidate.rows == verdict.rows == passed + quarantined:
         raise FatalError(
@@ -111,6 +121,9 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
             fix="clear the run from its build task on; if it happens again, please report it.",
         )
     decision = decide(outcomes, verdict.rows, quarantined, case.dataset.gate)
+    tells = verdict.rows > 0 and all(outcome.exception is None for outcome in outcomes)
+    news = quarantine_news(connection, case.dataset.name, origin, tells=tells)
+    evidence = {"quarantine": asdict(news) if news else {}, drift.finding.name: drift.finding.evidence}
     validation = Validation(
         run=case.candidate.run,
         dataset=case.dataset.name,
@@ -125,7 +138,9 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         suite_hash=case.suite.hash,
         report=report_path(case.dataset.name, case.candidate.run, STAGE),
         at=case.at,
+        evidence={name: found for name, found in evidence.items() if found},
     )
+    texts.keep(connection, case.suite.content)
     before = judged_before(connection, case.dataset.name, STAGE, RUNS - 1)
     record(connection, validation)
     sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)
@@ -133,6 +148,8 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
     _drop(connection, case.table("bad"))
     if decision.decision == "reject":
         _drop(connection, case.table("passed"))
+    else:
+        summaries.keep(connection, case.dataset.name, case.candidate.run, drift.summaries)
     return validation
 
 
@@ -142,7 +159,7 @@ def _part(
     """The verdict, the number of rows that passed, and all outcomes: the suite's and those on what passed."""
     rules = to_judge(case.suite, outcomes)
     candidate, bad, passed = case.candidate.table, case.table("bad"), case.table("passed")
-    verdict = judge(connection, candidate, bad, rules)
+    verdict = judge(connection, candidate, case.dataset.key, bad, rules)
     refuse_disagreement(verdict, rules, outcomes)
     count = pass_on(connection, case.dataset, candidate, bad, passed)
     # Without rows there is nothing to say of them: the gate rejects for that alone.

@@ -10,6 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from include.core.failpoints import failpoint
 from include.core.refs import Augmented, Finding, GateDecision, Outcome
 from include.specs import Dataset, GatePolicy
 
@@ -35,6 +36,7 @@ class Scan:
     checks: tuple[Check, ...]
 
 
+@failpoint("audit.check")
 def audit(connection: Connection, dataset: Dataset, augmented: Augmented) -> Finding:
     """What every check says of `staging.<augmented.table>`, compared with the table that passed the gate."""
     outcomes: list[Outcome] = []

@@ -54,6 +54,7 @@ def manifest(
         "seed": dataset.seed,
         "sources": sources,
         "sql_hash": gated.candidate.sql_hash,
+        "lineage": gated.candidate.lineage,
         "gate": gated.decision.model_dump(mode="json")
         | {
             "suite_hash": gated.suite_hash,

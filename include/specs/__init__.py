@@ -1,6 +1,8 @@
 """Frozen, validated declarations: what to collect and what to curate, with every default in one place."""
 
-from include.specs.dataset import Augment, Balance, Dataset, GatePolicy, Split
+from include.specs.dataset import Augment, Balance, Dataset, Drift, GatePolicy, Retention, Split
+from include.specs.export import Export
+from include.specs.leakage import Leakage
 from include.specs.personal import Pii, Subject, Via
 from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
 
@@ -9,9 +11,13 @@ __all__ = [
     "Balance",
     "CrawlPolicy",
     "Dataset",
+    "Drift",
+    "Export",
     "GatePolicy",
+    "Leakage",
     "Pii",
     "PostgresSource",
+    "Retention",
     "SiteSource",
     "Source",
     "Split",

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from include.specs.base import Name, Spec
+from include.specs.export import Export
+from include.specs.leakage import Leakage
 
 
 class GatePolicy(Spec):
@@ -28,12 +30,28 @@ class Split(Spec):
     """Shares of the groups that go to each split; they sum to 1 and a group never moves.
 
     `key` is the split's own: it draws which groups go where, whatever a run's seed. Changing it is a new split.
+
+    With `test_from` the split is by the dataset's time instead, and the shares say nothing: rows from then on are
+    test, those from `validation_from` until then validation, all earlier ones train. As dates, and not shares of
+    whatever rows there are, the cuts stay where they are from version to version.
     """
 
     train: float = Field(default=0.7, gt=0, lt=1)
     validation: float = Field(default=0.15, ge=0, lt=1)
     test: float = Field(default=0.15, ge=0, lt=1)
     key: str = ""
+    validation_from: AwareDatetime | None = None
+    test_from: AwareDatetime | None = None
+
+    @property
+    def by_time(self) -> bool:
+        return self.test_from is not None
+
+    @model_validator(mode="after")
+    def _cuts_in_order(self) -> Self:
+        if self.validation_from and not (self.test_from and self.validation_from <= self.test_from):
+            raise ValueError(f"validation_from needs a test_from that is not before it, which is {self.test_from}")
+        return self
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -48,12 +66,15 @@ class Balance(Spec):
 
     `ratio` is rows of every smaller class to rows of the largest after balancing. `impute` fills
     missing numeric features before neighbours are sought: `median` (of train), or None to refuse them.
+    Among many rows (100 million pairs, more than 15 features) about 1 neighbour in 100 may be missed for the sake
+    of speed, unless `exact`.
     """
 
     method: str
     ratio: float = Field(default=1.0, gt=0, le=1)
     neighbours: int = Field(default=5, ge=1)
     impute: Literal["median"] | None = None
+    exact: bool = False
 
 
 class Augment(Spec):
@@ -69,6 +90,25 @@ class Augment(Spec):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class Drift(Spec):
+    """How the rows that passed the gate are compared with the published version, column by column.
+
+    In a share of `false_alarms` of all runs without drift some column is called drifted. What is drifted is an
+    outcome of this `severity`: `info` is on record alone, `warning` is told, `critical` rejects. `columns` are
+    compared; if none are named, the numeric ones, the categorical ones and the label.
+    """
+
+    severity: Literal["info", "warning", "critical"] = "info"
+    false_alarms: float = Field(default=0.01, gt=0, le=0.2)
+    columns: tuple[str, ...] = ()
+
+
+class Retention(Spec):
+    """How many of the newest versions are kept; what is current, tagged, named, built on or read stays besides."""
+
+    keep: int = Field(ge=1)
+
+
 class Dataset(Spec):
     """One training table: `catalog/sql/<name>.sql` builds it, the suite of the same name judges it.
 
@@ -78,7 +118,8 @@ class Dataset(Spec):
 
     `subjects` says for each source that declares a subject which column holds that subject's key, or None where
     no row speaks of one. Versions that hold an erased subject are retired; with `on_erasure="rebuild"` only
-    after a version without it has been published.
+    after a version without it has been published. With an `export` every version is written as files. Without
+    `retention` every version is kept.
     """
 
     name: Name
@@ -96,9 +137,13 @@ class Dataset(Spec):
     split: Split = Split()
     balance: Balance | None = None
     augment: Augment | None = None
+    drift: Drift | None = None
+    leakage: Leakage = Leakage()
     seed: int = 0
     subjects: dict[Name, str | None] = Field(default_factory=dict)
     on_erasure: Literal["retire", "rebuild"] = "retire"
+    export: Export | None = None
+    retention: Retention | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -125,6 +170,20 @@ class Dataset(Spec):
             raise ValueError("declare balance (tables) or augment (images), not both")
         if self.augment and not self.image:
             raise ValueError("augment needs an image column")
+        if self.drift and (unknown := sorted(set(self.drift.columns) - set(self.columns))):
+            raise ValueError(f"columns that are compared for drift must be declared: {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _split_fits(self) -> Self:
+        if undeclared := sorted(set(self.leakage.entities) - set(self.columns)):
+            raise ValueError(f"entities must be declared columns: {', '.join(undeclared)}")
+        if self.time is None and (self.split.by_time or self.leakage.time_ordered):
+            raise ValueError("a split by time and leakage in order of time need a time column")
+        if self.group and self.split.by_time:
+            raise ValueError(
+                f"a split by time cuts through groups of {self.group}: declare it passthrough, or split by hash"
+            )
         return self
 
     @model_validator(mode="after")

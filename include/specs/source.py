@@ -15,9 +15,9 @@ class PostgresSource(Personal):
 
     `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
     `batch_changes` bounds a batch: it ends at the first commit after so many changes. `history` says which
-    versions of a row landing keeps: every one, or of each batch the last. `retained_warning` is how many bytes
-    of log the server may keep for us before we warn. With a `subject`, erasure requests are taken
-    (`erase_<name>`).
+    versions of a row landing keeps: every one, or of each batch the last; a batch then counts rows, not changes.
+    `retained_warning` is how many bytes of log the server may keep for us before we warn. With a `subject`,
+    erasure requests are taken (`erase_<name>`).
     """
 
     kind: Literal["postgres"] = "postgres"
@@ -75,7 +75,8 @@ class SiteSource(Personal):
     the User-Agent, so that the site's owner can reach you. `delay` is in seconds between two requests.
 
     `max_pages` counts pages and files; `max_depth` links from the root; `max_variants` addresses that differ in
-    nothing but their query; `max_body` bytes, unpacked. `timeout` is for one run: a crawl that needs longer goes
+    nothing but their query; `max_body` bytes, unpacked; `max_memory` bytes of the process that
+    crawls, where a page may take 150 times its size. `timeout` is for one run: a crawl that needs longer goes
     on in the next one, for `resume_within` seconds from its beginning. `private` allows the site's name to lead
     to a private address; a root URL that is one needs no permission.
     """
@@ -90,6 +91,7 @@ class SiteSource(Personal):
     max_depth: int = Field(default=100, ge=1)
     max_variants: int = Field(default=1_000, ge=1)
     max_body: int = Field(default=20_000_000, ge=1)
+    max_memory: int = Field(default=2 * 1024**3, ge=256 * 1024**2)
     page_timeout: float = Field(default=30, gt=0)
     timeout: int = Field(default=1_800, ge=1)
     resume_within: int = Field(default=86_400, ge=0)

@@ -10,7 +10,9 @@ import psycopg2
 import psycopg2.errors
 
 from include.core.errors import FatalError, RetriableError
+from include.core.failpoints import failpoint
 from include.core.refs import Outcome
+from include.validate.predicates import judged_whole
 from include.validate.quiet import quiet
 from include.validate.suite import Expectation, Suite
 from include.warehouse.connection import session_options
@@ -33,6 +35,7 @@ class Checked:
     raw: dict[str, Any]
 
 
+@failpoint("checkpoint.run")
 @quiet()
 def run_checkpoint(warehouse_url: str, schema: str, table: str, suite: Suite, run_id: str) -> Checked:
     """Judge `schema.table` by the suite. `run_id` (DAG run and the task's try) names the evidence.
@@ -131,6 +134,7 @@ def _outcome(expectation: Expectation, results: list[dict[str, Any]]) -> Outcome
         exception=exception,
         unexpected=result.get("unexpected_count") if expectation.row_level else None,
         observed=None if observed is None else str(observed)[:500],
+        whole=judged_whole(expectation),
         dimension=expectation.dimension,
     )
 

@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as Connection
 
 from include.core.refs import Outcome
 from include.validate.predicates import PREDICATES, bad_row_sql
+from include.validate.rows import with_repeats
 from include.validate.suite import Expectation
 from include.warehouse.validations import Validation
 
@@ -60,17 +61,20 @@ def _doubt(
 
 
 def _sample(connection: Connection, table: str, rule: Expectation) -> dict[str, dict[str, str | None]]:
+    source = sql.Identifier("staging", table)
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                "SELECT _id, {values} FROM (SELECT _id, {columns}, {bad} AS _bad FROM {table}) AS judged"
-                ' WHERE _bad ORDER BY _id COLLATE "C" LIMIT {most}'
-            ).format(
-                values=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in rule.columns),
-                columns=sql.SQL(", ").join(map(sql.Identifier, rule.columns)),
-                bad=bad_row_sql(rule),
-                table=sql.Identifier("staging", table),
-                most=sql.Literal(SAMPLE),
+        with with_repeats(cursor, (rule,), source) as rows:
+            cursor.execute(
+                sql.SQL(
+                    "SELECT _id, {values} FROM (SELECT _id, {columns}, {bad} AS _bad FROM {rows}) AS judged"
+                    ' WHERE _bad ORDER BY _id COLLATE "C" LIMIT {most}'
+                ).format(
+                    values=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in rule.columns),
+                    columns=sql.SQL(", ").join(map(sql.Identifier, rule.columns)),
+                    bad=bad_row_sql(rule, source),
+                    rows=rows,
+                    most=sql.Literal(SAMPLE),
+                )
             )
-        )
-        return {str(key): dict(zip(rule.columns, values, strict=True)) for key, *values in cursor.fetchall()}
+            found = cursor.fetchall()
+        return {str(key): dict(zip(rule.columns, values, strict=True)) for key, *values in found}

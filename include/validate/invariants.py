@@ -9,15 +9,17 @@ from include.specs import Dataset
 
 def invariants(connection: Connection, dataset: Dataset, passed: str) -> tuple[Outcome, ...]:
     """Outcomes on `staging.<passed>`: one `_id` a row, a label in every row, at least two classes."""
+    labels = sql.SQL("SELECT {label}::text, count(*) FROM {passed} GROUP BY 1 ORDER BY 1")
+    # In C collation keys are compared byte by byte, which is all that is asked, and costs a fraction.
+    keys = sql.SQL('SELECT count(*) - count(_id), count(_id) - count(DISTINCT _id COLLATE "C") FROM {passed}')
+    names = {"label": sql.Identifier(dataset.label), "passed": sql.Identifier("staging", passed)}
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                "SELECT count(*) - count(_id), count(_id) - count(DISTINCT _id), count(*) - count({label}),"
-                " array_agg(DISTINCT {label}::text) FILTER (WHERE {label} IS NOT NULL) FROM {passed}"
-            ).format(label=sql.Identifier(dataset.label), passed=sql.Identifier("staging", passed))
-        )
-        keyless, repeated, unlabelled, classes = cursor.fetchone() or (0, 0, 0, [])
-    classes = classes or []
+        cursor.execute(labels.format(**names))
+        counts: dict[str | None, int] = dict(cursor.fetchall())
+        cursor.execute(keys.format(**names))
+        keyless, repeated = cursor.fetchone() or (0, 0)
+    unlabelled = counts.pop(None, 0)
+    classes = [str(name) for name in counts]
     advice = "a critical expectation on it would send them to quarantine"
     return (
         _outcome(

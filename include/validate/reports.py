@@ -10,8 +10,10 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from include.core.dimensions import courses, percent
+from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.validate.clean_html import clean_html
+from include.validate.drift_section import drift_section
 from include.validate.quiet import quiet
 from include.warehouse.quarantine import QuarantinedRow
 from include.warehouse.staging import slug
@@ -46,15 +48,30 @@ def write_report(folder: Path, report: Report) -> Path:
     v = report.validation
     path = folder / report_path(v.dataset, v.run, v.stage)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as partial:
+    # What a killed try left; one that is only thought dead fails, and decides nothing.
+    for left in path.parent.glob(f"{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
+    return _place(_draft(path, report), path)
+
+
+@failpoint("report.draft")
+def _draft(path: Path, report: Report) -> Path:
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f"{path.name}.", suffix=".tmp", delete=False
+    ) as draft:
         try:
-            partial.write(render_report(report))
+            draft.write(render_report(report))
         except BaseException:
-            Path(partial.name).unlink()
+            Path(draft.name).unlink()
             raise
+    return Path(draft.name)
+
+
+@failpoint("report.place")
+def _place(draft: Path, path: Path) -> Path:
     # Temporary files are for their owner alone; the API server may be another user.
-    Path(partial.name).chmod(0o644)
-    return Path(partial.name).replace(path)
+    draft.chmod(0o644)
+    return draft.replace(path)
 
 
 def remove_report(folder: Path, path: str) -> None:
@@ -84,6 +101,7 @@ def render_report(report: Report) -> str:
         failed=sorted((o for o in report.validation.outcomes if not o.success), key=_rank),
         held=[o for o in report.validation.outcomes if o.success],
         expected=_expected(report.raw),
+        drift=drift_section(environment, report.validation.evidence),
         courses=courses([(v.outcomes, v.rows) for v in (*report.before, report.validation)]),
         details=clean_html(data_docs(report.raw)),
     )

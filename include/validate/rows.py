@@ -1,21 +1,26 @@
 """The verdict on each row: one scan finds every bad row with every reason; the others become the passed table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.specs import Dataset
-from include.validate.predicates import bad_row_sql
+from include.validate.predicates import bad_row_sql, repeats
+from include.validate.repeats import CANDIDATE, join_repeats, write_repeats
 from include.validate.suite import Expectation, Suite
 from include.warehouse.split import split_expression
 
-# Reserved: no dataset column begins with an underscore, so the alias can never mean a column.
-CANDIDATE = sql.SQL("_candidate")
+# What a row costs here is its checks and its hash; the planner takes handing it to the leader for dearer, and
+# would use one core. For this transaction alone.
+IN_PARALLEL = "SET LOCAL parallel_tuple_cost = 0.001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +41,38 @@ def to_judge(suite: Suite, outcomes: Sequence[Outcome]) -> tuple[Expectation, ..
     return tuple(e for e in suite.expectations if e.row_level and e.severity == "critical" and e.rule in failed)
 
 
-def judge(connection: Connection, candidate: str, bad: str, rules: Sequence[Expectation]) -> Verdict:
-    """Make `staging.<bad>` with the place (`at`, a ctid) and the reasons of each bad row of the candidate.
+@failpoint("gate.judge")
+def judge(connection: Connection, candidate: str, key: str, bad: str, rules: Sequence[Expectation]) -> Verdict:
+    """Make `staging.<bad>` of the bad rows: place (`at`, a ctid), key, the whole row and all its reasons.
 
-    The candidate must not be written to until the transaction ends. Raises FatalError if SQL fails.
+    One scan finds them, after a narrow one for each set of columns whose values must not repeat. The candidate
+    must not be written to until the transaction ends. Raises FatalError if SQL fails.
     """
-    reasons = [
-        sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule), sql.Literal(rule.rule)) for rule in rules
-    ]
     table, source = sql.Identifier("staging", bad), sql.Identifier("staging", candidate)
+    reasons = [
+        sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule, source), sql.Literal(rule.rule))
+        for rule in rules
+    ]
     with connection.cursor() as cursor:
+        cursor.execute(IN_PARALLEL)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         try:
-            cursor.execute(
-                sql.SQL(
-                    "CREATE TABLE {} AS SELECT at, reasons FROM"
-                    " (SELECT ctid AS at, array_remove(ARRAY[{}]::text[], NULL) AS reasons FROM {}) AS judged"
-                    " WHERE cardinality(reasons) > 0"
-                ).format(table, sql.SQL(", ").join(reasons), source)
-            )
+            with with_repeats(cursor, rules, source) as rows_to_judge:
+                cursor.execute(
+                    sql.SQL(
+                        'CREATE UNLOGGED TABLE {bad} AS SELECT at, key, to_jsonb(whole) AS "row", reasons FROM'
+                        " (SELECT {c}.ctid AS at, {key}::text AS key, {c} AS whole,"
+                        " array_remove(ARRAY[{reasons}]::text[], NULL) AS reasons FROM {rows})"
+                        " AS judged WHERE cardinality(reasons) > 0"
+                    ).format(
+                        bad=table,
+                        c=CANDIDATE,
+                        key=sql.Identifier(key),
+                        reasons=sql.SQL(", ").join(reasons),
+                        rows=rows_to_judge,
+                    )
+                )
+            cursor.execute(sql.SQL("ANALYZE {} (at)").format(table))
         except psycopg2.DataError as error:
             raise FatalError(
                 f"The rows of {candidate} cannot be judged: {str(error).strip()}",
@@ -72,6 +90,19 @@ def judge(connection: Connection, candidate: str, bad: str, rules: Sequence[Expe
         return Verdict(rows, rejected, dict(cursor.fetchall()))
 
 
+@contextmanager
+def with_repeats(cursor: Cursor, rules: Sequence[Expectation], table: sql.Composable) -> Iterator[sql.Composable]:
+    """A FROM clause in which the rules' predicates (`bad_row_sql`) stand; its tables of values go in the end."""
+    sought = repeats(rules, table)
+    for name, one in sought.items():
+        cursor.execute(write_repeats(*one))
+        cursor.execute(sql.SQL("ANALYZE staging.{}").format(sql.Identifier(name)))
+    joins = sql.SQL(" ").join(join_repeats(*one) for one in sought.values())
+    yield sql.SQL("{} AS {} {}").format(table, CANDIDATE, joins)
+    for name in sought:
+        cursor.execute(sql.SQL("DROP TABLE staging.{}").format(sql.Identifier(name)))
+
+
 def refuse_disagreement(verdict: Verdict, rules: Sequence[Expectation], outcomes: Sequence[Outcome]) -> None:
     """Raise FatalError unless each rule found as many bad rows as Great Expectations counted."""
     counted = {o.rule: o.unexpected for o in outcomes}
@@ -85,21 +116,16 @@ def refuse_disagreement(verdict: Verdict, rules: Sequence[Expectation], outcomes
             )
 
 
-def rejected_rows(dataset: Dataset, candidate: str, bad: str) -> sql.Composable:
+def rejected_rows(bad: str) -> sql.Composable:
     """The query for the bad rows: key, whole row, reasons."""
-    return sql.SQL(
-        "SELECT {key}::text, to_jsonb({c}), bad.reasons FROM {table} AS {c} JOIN {bad} AS bad ON bad.at = {c}.ctid"
-    ).format(
-        key=sql.Identifier(dataset.key),
-        c=CANDIDATE,
-        table=sql.Identifier("staging", candidate),
-        bad=sql.Identifier("staging", bad),
-    )
+    return sql.SQL('SELECT key, "row", reasons FROM {}').format(sql.Identifier("staging", bad))
 
 
+@failpoint("gate.pass")
 def pass_on(connection: Connection, dataset: Dataset, candidate: str, bad: str, passed: str) -> int:
     """Make `staging.<passed>`: the good rows, their `_id` and their `_split`. Returns their number."""
     with connection.cursor() as cursor:
+        cursor.execute(IN_PARALLEL)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(passed)))
         cursor.execute(
             sql.SQL(

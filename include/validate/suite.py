@@ -3,17 +3,20 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from include.core.dimensions import DIMENSIONS
 from include.core.errors import FatalError
-from include.validate.conditions import condition_columns
+from include.validate.conditions import as_condition, condition_columns
 from include.validate.quiet import quiet
+from include.validate.scope import is_counted_in_sql, why_whole
 
 SEVERITIES: Final = ("critical", "warning", "info")
 ROW_COUNT: Final = "expect_table_row_count_to_be_between"
+# What a value is compared with.
+_VALUES: Final = ("min_value", "max_value", "value_set", "value_pairs_set", "sum_total")
 # Parts of a type's name that tell its dimension, the first that is there.
 _TELLING: Final = (
     ("uniqueness", ("unique",)),
@@ -29,6 +32,7 @@ _COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
 class Expectation:
     """One expectation of a suite. `row_level` tells rules on rows from rules on the whole table.
 
+    `whole` says in words why it is none on rows. A `row_condition` is an object here, however the suite has it.
     `dimension` is the one of data quality that it measures.
     """
 
@@ -38,7 +42,14 @@ class Expectation:
     severity: str
     row_level: bool
     meta: Mapping[str, Any]
+    whole: str | None = None
+    read: Mapping[str, Any] = field(default_factory=dict)
     dimension: str = "validity"
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The kwargs as Great Expectations reads them: text that looks like a date or a time is one to it."""
+        return {**self.kwargs, **self.read}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -48,11 +59,12 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A named list of expectations; `hash` is the sha256 of their content, whatever the file's layout."""
+    """A named list of expectations; `hash` is the sha256 of their `content`, whatever the file's layout."""
 
     name: str
     expectations: tuple[Expectation, ...]
     hash: str
+    content: str
 
 
 @quiet()
@@ -73,7 +85,8 @@ def load_suite(folder: Path, name: str, columns: Sequence[str]) -> Suite:
             " an empty table passes every other rule.",
             fix=f"add one, with the fewest rows that {name} may have.",
         )
-    return Suite(name, expectations, _hash(entries))
+    content = _content(entries)
+    return Suite(name, expectations, _hash(content), content)
 
 
 def stored(folder: Path, name: str) -> tuple[str, dict[str, tuple[str, dict[str, Any]]]]:
@@ -83,11 +96,15 @@ def stored(folder: Path, name: str) -> tuple[str, dict[str, tuple[str, dict[str,
     """
     entries = _entries(folder / f"{name}.json")
     rules = {(e["meta"] or {}).get("rule") or _default_rule(e["type"], e["kwargs"] or {}): e for e in entries}
-    return _hash(entries), {rule: (e["type"], e["kwargs"] or {}) for rule, e in rules.items()}
+    return _hash(_content(entries)), {rule: (e["type"], e["kwargs"] or {}) for rule, e in rules.items()}
 
 
-def _hash(entries: Sequence[Mapping[str, Any]]) -> str:
-    return hashlib.sha256(json.dumps(entries, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+def _content(entries: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(entries, sort_keys=True, ensure_ascii=False)
+
+
+def _hash(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
@@ -109,6 +126,11 @@ def _expectation(entry: dict[str, Any], file: str, columns: Sequence[str]) -> Ex
         raise FatalError(
             f"{kind} in suite {file} has the unknown severity {severity!r}.", fix=f"use {', '.join(SEVERITIES)}."
         )
+    built = _built(entry, file)
+    if kwargs.get("row_condition") is not None:
+        # Great Expectations deprecates the text, and the name of the language it is in.
+        condition = as_condition(kwargs["row_condition"], kwargs.get("condition_parser"))
+        kwargs = {k: v for k, v in kwargs.items() if k != "condition_parser"} | {"row_condition": condition}
     named = [*_columns(kwargs), *condition_columns(kwargs.get("row_condition"))]
     unknown = [name for name in named if name not in columns]
     if unknown:
@@ -116,7 +138,12 @@ def _expectation(entry: dict[str, Any], file: str, columns: Sequence[str]) -> Ex
             f"{kind} in suite {file} names the unknown column {', '.join(unknown)}.",
             fix=f"use one of {', '.join(columns)}.",
         )
-    implementation = _implementation(entry, file)
+    whole = why_whole(type(built))
+    if whole is None and not is_counted_in_sql(type(built)):
+        raise FatalError(
+            f"{kind} in suite {file} has no SQL: Great Expectations judges it on data frames alone.",
+            fix="use a regular expression or a set, or judge the value where the record enters.",
+        )
     meta = entry["meta"] or {}
     rule = meta.get("rule") or _default_rule(kind, kwargs)
     dimension = meta.get("dimension") or default_dimension(kind)
@@ -124,16 +151,17 @@ def _expectation(entry: dict[str, Any], file: str, columns: Sequence[str]) -> Ex
         raise FatalError(
             f"{kind} in suite {file} has the unknown dimension {dimension!r}.", fix=f"use {', '.join(DIMENSIONS)}."
         )
-    return Expectation(rule, kind, kwargs, severity, _is_row_level(implementation), meta, dimension)
+    read = {name: getattr(built, name) for name in _VALUES if name in kwargs}
+    return Expectation(rule, kind, kwargs, severity, whole is None, meta, whole, read, dimension)
 
 
-def _implementation(entry: dict[str, Any], file: str) -> type:
-    """The class of Great Expectations behind an entry, once it has accepted the entry's arguments."""
+def _built(entry: dict[str, Any], file: str) -> Any:
+    """What Great Expectations makes of an entry, once it has accepted the entry's arguments."""
     from great_expectations.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     try:
-        built = ExpectationConfiguration(type=entry["type"], kwargs=dict(entry["kwargs"] or {})).to_domain_obj()
+        return ExpectationConfiguration(type=entry["type"], kwargs=dict(entry["kwargs"] or {})).to_domain_obj()
     except ExpectationNotFoundError:
         raise FatalError(
             f"Suite {file} uses {entry['type']}, which Great Expectations does not know.",
@@ -143,19 +171,6 @@ def _implementation(entry: dict[str, Any], file: str) -> type:
         raise FatalError(
             f"{entry['type']} in suite {file} has arguments that do not fit: {error}", fix="correct its kwargs."
         ) from error
-    return type(built)
-
-
-def _is_row_level(implementation: type) -> bool:
-    from great_expectations.expectations import core
-    from great_expectations.expectations import expectation as gx
-
-    # On a database these two look at the column's declared type, whatever their base class says.
-    if issubclass(implementation, core.ExpectColumnValuesToBeOfType | core.ExpectColumnValuesToBeInTypeList):
-        return False
-    return issubclass(
-        implementation, gx.ColumnMapExpectation | gx.ColumnPairMapExpectation | gx.MulticolumnMapExpectation
-    )
 
 
 def _columns(kwargs: Mapping[str, Any]) -> Iterator[str]:

@@ -13,12 +13,25 @@ from include.warehouse.repeatable import refuse_unrepeatable
 
 
 @dataclass(frozen=True, slots=True)
+class Landed:
+    """A source's table as it is landed: its own columns, by the names of the landing table's, up to `seq`."""
+
+    source: str
+    table: str
+    landing_table: str
+    columns: dict[str, str]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """Rendered SQL, the hash of its template, and the batches that it reads."""
+    """Rendered SQL, its template with the template's hash, the batches that it reads, and the tables."""
 
     text: str
+    template: str
     template_hash: str
     batches: dict[str, int]
+    reads: tuple[Landed, ...] = ()
 
 
 def pin(connection: Connection, sources: tuple[str, ...], as_of_batch: int | None = None) -> dict[str, int]:
@@ -56,6 +69,7 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
     if not path.exists():
         raise FatalError(f"The dataset's SQL {path.name} does not exist.", fix=f"write {path}.")
     template = path.read_text()
+    reads: dict[tuple[str, str], Landed] = {}
 
     def source(name: str, table: str) -> str:
         if name not in batches:
@@ -63,7 +77,8 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
                 f"{path.name} reads source {name!r}, which the dataset does not declare.",
                 fix=f"add {name!r} to the dataset's sources in catalog/datasets.py.",
             )
-        return as_of(connection, name, table, batches[name])
+        reads[name, table] = landed(connection, name, table, batches[name])
+        return _subselect(connection, reads[name, table])
 
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     try:
@@ -73,11 +88,22 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
             f"{path.name} is not a valid template: {error}.", fix="only {{ source('…', '…') }} is known."
         ) from error
     refuse_unrepeatable(path.name, text)
-    return Query(text.strip().rstrip(";"), hashlib.sha256(template.encode()).hexdigest(), dict(batches))
+    return Query(
+        text.strip().rstrip(";"),
+        template,
+        hashlib.sha256(template.encode()).hexdigest(),
+        dict(batches),
+        tuple(reads.values()),
+    )
 
 
 def as_of(connection: Connection, source: str, table: str, batch: int) -> str:
     """A subselect of the table's own columns as of the batch; FatalError if that state is not landed."""
+    return _subselect(connection, landed(connection, source, table, batch))
+
+
+def landed(connection: Connection, source: str, table: str, batch: int) -> Landed:
+    """Where the table is landed as of the batch; FatalError if that state is not."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT seq_to FROM sluice.batches WHERE source = %s AND batch = %s", (source, batch))
         row = cursor.fetchone()
@@ -105,19 +131,22 @@ def as_of(connection: Connection, source: str, table: str, batch: int) -> str:
             f" since batch {since}. {left_out}",
             fix=f"mend that, run collect_{source}, then run this again; or read as of a batch before {since}.",
         )
-    names = [
-        sql.SQL("{} AS {}").format(
-            sql.Identifier(column.get("landed", column["name"])), sql.Identifier(column["name"])
-        )
-        for column in columns
+    names = {column.get("landed", column["name"]): column["name"] for column in columns}
+    return Landed(source, table, landing_table, names, seq)
+
+
+def _subselect(connection: Connection, found: Landed) -> str:
+    columns = [
+        sql.SQL("{} AS {}").format(sql.Identifier(landing), sql.Identifier(own))
+        for landing, own in found.columns.items()
     ]
     return (
         sql.SQL("(SELECT {} FROM landing.{} WHERE _seq_from <= {} AND (_seq_to IS NULL OR _seq_to > {}))")
         .format(
-            sql.SQL(", ").join(names),
-            sql.Identifier(landing_table),
-            sql.Literal(seq),
-            sql.Literal(seq),
+            sql.SQL(", ").join(columns),
+            sql.Identifier(found.landing_table),
+            sql.Literal(found.seq),
+            sql.Literal(found.seq),
         )
         .as_string(connection)
     )

@@ -21,6 +21,8 @@ SESSION = {
     "bytea_output": "hex",
     "client_encoding": "UTF8",
     "search_path": "pg_catalog",
+    "lc_monetary": "C",
+    "quote_all_identifiers": "off",
 }
 
 

@@ -9,7 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.batch import Batch, Column, Rejected, Table, TableChanges
-from include.core.crawl import Figures, Shape
+from include.core.crawl import KILLED, Figures, Shape
 from include.core.errors import FatalError
 from include.warehouse.shapes import Shapes
 
@@ -46,7 +46,7 @@ def as_batch(
     rejected.sort(key=lambda r: (r.table, r.key or "", json.dumps(r.row, sort_keys=True), r.reasons))
     batch = Batch(
         source=source, start=start, end=f"crawl {crawl}", changes=tuple(changes), rejected=tuple(rejected),
-        skip_unchanged=True,
+        notes=tuple(_given_up(connection, source, crawl)), skip_unchanged=True,
     )  # fmt: skip
     visits, unread = _visits(connection, source, crawl)
     # What a link or a page suffered says nothing about records.
@@ -112,6 +112,18 @@ def _vanished(connection: Connection, source: str, crawl: int, shape: Shape) -> 
         ).format(key=sql.Identifier(landed.columns[landed.key[0]]), table=landed.now)
         cursor.execute(command, (source, crawl, shape.name))
         return [key for (key,) in cursor]
+
+
+def _given_up(connection: Connection, source: str, crawl: int) -> Iterator[str]:
+    """An announcement for each page on which the spider died each time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT path FROM crawls.visits WHERE (source, crawl) = (%s, %s) AND outcome = 'unread'"
+            ' AND reason = %s ORDER BY visit COLLATE "C"',
+            (source, crawl, KILLED),
+        )
+        for (path,) in cursor:
+            yield f"page {path!r} was given up: the spider's process died each time that it read it"
 
 
 def _visits(connection: Connection, source: str, crawl: int) -> tuple[int, dict[str, int]]:

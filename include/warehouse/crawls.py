@@ -16,6 +16,10 @@ from include.core.crawl import Figures, Remembered, Shape, Visit
 from include.core.errors import FatalError, RetriableError
 
 CLAIM_TIMEOUT = "5s"
+# A value that names a picture in the object storage.
+PICTURE = r"^images/[0-9a-f]{2}/[0-9a-f]{64}\.png$"
+# What is known of a crawl, by table.
+TABLES = ("records", "visits", "deaths", "runs")
 
 
 def number_after(position: str | None) -> int:
@@ -84,6 +88,17 @@ def visits(connection: Connection, source: str, crawl: int, recipe: str) -> tupl
             Remembered(visit, outcome, depth, tuple(links), etag, last_modified)
             for visit, outcome, depth, links, etag, last_modified in cursor
         )
+
+
+def pictures(connection: Connection, source: str, crawl: int) -> list[tuple[str, str]]:
+    """The visits of a crawl that found pictures, and each picture's place in the object storage."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT visit, value FROM crawls.records, json_array_elements_text(content) AS value"
+            " WHERE (source, crawl) = (%s, %s) AND reasons IS NULL AND value ~ %s",
+            (source, crawl, PICTURE),
+        )
+        return cursor.fetchall()
 
 
 def figures(connection: Connection, source: str, crawl: int) -> Figures | None:
@@ -178,6 +193,18 @@ def _inherit(cursor: Cursor, source: str, crawl: int, visits: list[str]) -> None
     )
 
 
+def count_death(connection: Connection, source: str, crawl: int, visit: str) -> int:
+    """How often the spider has died on this visit of the crawl, this time included."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO crawls.deaths AS d (source, crawl, visit, times) VALUES (%s, %s, %s, 1)"
+            " ON CONFLICT (source, crawl, visit) DO UPDATE SET times = d.times + 1 RETURNING times",
+            (source, crawl, visit),
+        )
+        (times,) = cursor.fetchone() or (0,)
+    return int(times)
+
+
 def weigh(connection: Connection) -> None:
     """Let the planner know what is there: it takes tables that it never saw for small ones, and joins them so.
 
@@ -202,7 +229,7 @@ def forget_unread(connection: Connection, source: str, crawl: int) -> None:
 def discard(connection: Connection, source: str, crawl: int) -> None:
     """Throw a crawl under way away; the next run begins it anew."""
     with connection.cursor() as cursor:
-        for table in ("records", "visits", "runs"):
+        for table in TABLES:
             cursor.execute(
                 sql.SQL("DELETE FROM crawls.{} WHERE source = %s AND crawl = %s").format(sql.Identifier(table)),
                 (source, crawl),
@@ -222,7 +249,7 @@ def finish(connection: Connection, source: str, crawl: int, amounts: Figures) ->
             "UPDATE crawls.runs SET figures = %s WHERE source = %s AND crawl = %s",
             (json.dumps(asdict(amounts)), source, crawl),
         )
-        for table in ("records", "visits", "runs"):
+        for table in TABLES:
             cursor.execute(
                 sql.SQL("DELETE FROM crawls.{} WHERE source = %s AND crawl <> %s").format(sql.Identifier(table)),
                 (source, crawl),

@@ -163,10 +163,12 @@ def retire(cursor: Cursor, request: str, holder: Holder, at: datetime) -> None:
 
 
 def record(
-    cursor: Cursor, source: PostgresSource, request: ErasureRequest, *, pages: int, at: datetime
+    cursor: Cursor, source: PostgresSource, request: ErasureRequest, *, pages: int, exports: int, at: datetime
 ) -> Erasure:
     """Write the fact, with commitments to the key and to all that else told whose a row was."""
     _removed(cursor, request.id, "reports", pages)
+    if exports:
+        _removed(cursor, request.id, "exports", exports)
     cursor.execute(
         sql.SQL(
             "SELECT coalesce(jsonb_object_agg(place, hashes), '{{}}') FROM"

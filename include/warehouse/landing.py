@@ -15,7 +15,7 @@ from include.warehouse.rejects import keep_rejected
 from include.warehouse.retake import retake
 from include.warehouse.shapes import Shapes
 from include.warehouse.snapshot import copy_snapshot
-from include.warehouse.tables import Landed, index
+from include.warehouse.tables import Landed, complete
 
 
 def position(connection: Connection, source: str) -> str | None:
@@ -99,12 +99,12 @@ def _land_changes(cursor: Cursor, batch: Batch, shapes: Shapes, number: int, las
         cursor.execute("SAVEPOINT one_table")
         try:
             for changes in (c for c in batch.changes if c.table.name == name):
-                landed = _fitted(cursor, shapes, changes.table)
+                landed = _fitted(cursor, shapes, changes.table, number)
                 merge = Merge(cursor, landed, offset=last, batch=number, history=batch.history)
                 written = sum(merge.apply(step, skip_unchanged=batch.skip_unchanged) for step in changes.steps)
                 counts[name] = counts.get(name, 0) + written
             for table in (t for t in batch.shapes if t.name == name):
-                _fitted(cursor, shapes, table)
+                _fitted(cursor, shapes, table, number)
         except FatalError as error:
             if not batch.apart:
                 raise
@@ -116,12 +116,12 @@ def _land_changes(cursor: Cursor, batch: Batch, shapes: Shapes, number: int, las
     return counts
 
 
-def _fitted(cursor: Cursor, shapes: Shapes, table: Table) -> Landed:
-    """The landing table in the needed shape, with its index."""
+def _fitted(cursor: Cursor, shapes: Shapes, table: Table, number: int) -> Landed:
+    """The landing table in the needed shape, complete."""
     new = shapes.lacks(table.name)
     landed = shapes.fit(table)
     if new:
-        index(cursor, landed)
+        complete(cursor, landed, 0, number)
     return landed
 
 
@@ -133,8 +133,8 @@ def _land_snapshot(
     landed = shapes.fit(snapshot.table)
     shapes.take_in(snapshot.table.name)
     if new:
-        count = copy_snapshot(cursor, landed, snapshot, sequence, number)
-        index(cursor, landed)
+        count = copy_snapshot(cursor, landed, snapshot)
+        complete(cursor, landed, sequence, number)
         return count
     return retake(cursor, landed, snapshot, sequence, number, every=every)
 

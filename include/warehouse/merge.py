@@ -23,7 +23,8 @@ class Merge(Statements):
 
     `offset` is added to the sequence numbers of the batch. With the history `last`, a version that began in
     this batch leaves no trace when it ends in it: of each key the batch adds its last version alone, which
-    begins where the key first changed.
+    begins where the key first changed. Then rows are counted, not changes: each once, unless it ends in one step
+    and comes again in a later one.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Merge(Statements):
         history: Literal["every", "last"] = "every",
     ) -> None:
         super().__init__(cursor, landed)
-        self.load, self.offset = Load(cursor, landed, offset), offset
+        self.load, self.offset, self.history = Load(cursor, landed, offset), offset, history
         self.parts |= {
             "batch": sql.Literal(batch),
             "all": listed([*self.names, *self.former]),
@@ -49,7 +50,7 @@ class Merge(Statements):
 
     @failpoint("landing.merge")
     def apply(self, step: Step, *, skip_unchanged: bool) -> int:
-        """Merge one step; returns the number of changes applied."""
+        """Merge one step; returns the number of changes applied, or with the history `last` of rows changed."""
         if step.kind == "truncation":
             return self._truncate(self.offset + step.sequence)
         if step.count == 0:
@@ -62,7 +63,7 @@ class Merge(Statements):
         )
         self.load.copy(step)
         try:
-            skipped = self._merge(step, skip_unchanged)
+            skipped, rows = self._merge(step, skip_unchanged)
         except (psycopg2.DataError, psycopg2.ProgrammingError) as error:
             raise FatalError(
                 f"A value of table {self.table.name!r} does not fit its column's type: {first_line(error)}.",
@@ -72,34 +73,37 @@ class Merge(Statements):
             "DROP TABLE {raw}; DROP TABLE IF EXISTS {step};"
             "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
         )
-        return step.count - skipped
+        return step.count - skipped if self.history == "every" else rows
 
-    def _merge(self, step: Step, skip_unchanged: bool) -> int:
-        """Merge what has been copied; returns the number of upserts left out because they change nothing."""
+    def _merge(self, step: Step, skip_unchanged: bool) -> tuple[int, int]:
+        """Merge what has been copied; returns how many upserts changed nothing, and how many rows changed."""
         skipped = 0
         if not self.key:
             self.load.cast(step)
-            self._merge_by_row()
+            rows = self._merge_by_row()
         elif step.kind == "moves" or step.has_unchanged or skip_unchanged:
             self.load.cast(step)
             skipped = self.load.drop_unchanged() if skip_unchanged else 0
             if step.kind == "moves":
                 self._close_moved()
-            self._merge_by_key(STEP)
+            rows = self._merge_by_key(STEP)
         else:
-            self._merge_by_key(self.load.rows(step))
-        return skipped
+            rows = self._merge_by_key(self.load.rows(step))
+        return skipped, rows
 
     def _truncate(self, sequence: int) -> int:
         return self._close("DELETE FROM {now} AS t", ended=sql.Literal(sequence))
 
     def _close(self, delete: str, *, ended: sql.Composable, **parts: sql.Composable) -> int:
-        """Move the rows that the DELETE removes to the past; `ended` is where their intervals end."""
+        """Move the rows that the DELETE removes to the past; returns how many.
+
+        `ended` is where their intervals end. Those that leave no trace do not count.
+        """
         self.run(
             "WITH closed AS ({delete} RETURNING {old}, t._seq_from, {ended}, t._batch),"
             " moved AS (INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch)"
             "           SELECT * FROM closed WHERE {kept})"
-            " SELECT count(*) FROM closed",
+            " SELECT count(*) FROM closed WHERE {kept}",
             delete=sql.SQL(delete).format(**self.parts, **parts),
             ended=ended,
         )
@@ -113,10 +117,11 @@ class Merge(Statements):
             same=self.same_key(self._own, lambda place: self.typed("o", place)),
         )
 
-    def _merge_by_key(self, rows: sql.Composable) -> None:
+    def _merge_by_key(self, rows: sql.Composable) -> int:
         """Rows that came and went within the step go to the past at once; of each key the last change counts.
 
-        One sort of the step says of each change where the next of its key begins and where the first did.
+        One sort of the step says of each change where the next of its key begins and where the first did. Returns
+        the number of rows changed, a version of the same batch not among them.
         """
         self.run(
             "WITH s AS (SELECT *, lead(_seq) OVER w AS _end, first_value(_seq) OVER w AS _first FROM {rows} AS r"
@@ -126,11 +131,12 @@ class Merge(Statements):
             " WHEN MATCHED THEN DELETE"
             " WHEN NOT MATCHED AND s._op = 'u' THEN INSERT ({columns}, _seq_from, _batch)"
             "  VALUES ({new}, {begins}, {batch})"
-            " RETURNING {before}, old._seq_from, s._first, old._batch)"
+            " RETURNING {before}, old._seq_from, s._first, old._batch), moved AS ("
             " INSERT INTO {past} ({all}, _seq_from, _seq_to, _batch)"
             " SELECT * FROM merged WHERE _seq_from IS NOT NULL AND {kept}"
             " UNION ALL SELECT {fields}{nothing}, _seq, _end, {batch} FROM s"
-            "  WHERE _op = 'u' AND _end IS NOT NULL AND {every}",
+            "  WHERE _op = 'u' AND _end IS NOT NULL AND {every})"
+            " SELECT count(*) FROM merged WHERE _batch IS DISTINCT FROM {batch}",
             rows=rows,
             same=self.same_key(self._own, lambda place: sql.SQL("s.{}").format(field("c", place))),
             nothing=sql.SQL(", NULL" * len(self.former)),
@@ -146,11 +152,14 @@ class Merge(Statements):
             ).format(**self.parts),
             before=listed(sql.SQL("old.{}").format(name) for name in [*self.names, *self.former]),
         )
+        (count,) = self.cursor.fetchone() or (0,)
+        return int(count)
 
-    def _merge_by_row(self) -> None:
+    def _merge_by_row(self) -> int:
         """Without a key the row is its own identity: the n-th that ends is the n-th that began.
 
-        A row's identity is its text, as the source compares nothing either: it sends the row as stored.
+        A row's identity is its text, as the source compares nothing either: it sends the row as stored. Returns
+        the number of rows that ended, those of the same batch not among them, and of rows that came.
         """
         self.run(
             "CREATE TEMPORARY TABLE sluice_ends AS SELECT o._place, o._seq AS _began, e._seq AS _end FROM ("
@@ -168,11 +177,11 @@ class Merge(Statements):
                 f"{(unknown or ('?',))[0]} rows of table {self.table.name!r} ended that are not landed.",
                 fix=GAP,
             )
-        self._close(
+        ended = self._close(
             "DELETE FROM {now} AS t USING pg_temp.sluice_ends AS e WHERE t.ctid = e._place",
             ended=sql.SQL("e._end"),
         )
-        self.run(
+        came = self.run(
             "INSERT INTO {parent} ({columns}, _seq_from, _seq_to, _batch)"
             " SELECT {fields}, _seq, e._end, {batch} FROM {step} AS s LEFT JOIN pg_temp.sluice_ends AS e"
             " ON e._place IS NULL AND e._began = s._seq"
@@ -180,6 +189,7 @@ class Merge(Statements):
             parent=self.landed.parent,
         )
         self.run("DROP TABLE pg_temp.sluice_ends")
+        return ended + came
 
     def _own(self, place: int) -> sql.Composable:
         return sql.SQL("t.{}").format(self.names[place])

@@ -70,7 +70,7 @@ def retake(
     }
     definitions = listed(sql.SQL("{} {}").format(*pair) for pair in zip(fields, types, strict=True))
     cursor.execute(sql.SQL("CREATE TEMPORARY TABLE sluice_whole ({})").format(definitions))
-    pour(cursor, sql.SQL("COPY {whole} FROM STDIN (FORMAT binary)").format(**parts), snapshot, ())
+    pour(cursor, sql.SQL("COPY {whole} FROM STDIN (FORMAT binary)").format(**parts), snapshot)
     cursor.execute("ANALYZE pg_temp.sluice_whole")
     cursor.execute(sql.SQL(BY_KEY if landed.key else BY_ROW).format(**parts))
     differing = cursor.rowcount

@@ -48,7 +48,7 @@ class Shapes:
         self._before = dict(self.landed)
 
     def fit(self, table: Table) -> Landed:
-        """The landing table, as `table` needs it. One that is new has no index until `indexed` is called."""
+        """The landing table, as `table` needs it. One that is new must still be completed."""
         before = self.landed.get(table.name)
         if before is None or self.lacks(table.name):
             names = tuple(column.name for column in table.columns)
@@ -164,6 +164,6 @@ class Shapes:
 
 
 def _column(recorded: dict[str, object]) -> Column:
-    declared = recorded.pop("declared", None)
-    column = Column(**recorded)  # type: ignore[arg-type]
-    return replace(column, declared=tuple(declared)) if declared else column  # type: ignore[arg-type]
+    """A column as it was recorded; an earlier release did not record everything. JSON knows no tuples."""
+    tuples = {name: tuple(value) for name, value in recorded.items() if isinstance(value, list)}
+    return Column(**{**recorded, **tuples})  # type: ignore[arg-type]

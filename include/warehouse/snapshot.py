@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Sequence
 
 import psycopg2
 from psycopg2 import sql
@@ -18,28 +17,20 @@ INDEX_MEMORY = "256MB"
 
 
 @failpoint("landing.fill")
-def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot, sequence: int, batch: int) -> int:
-    """Fill a new landing table with open rows, all of one number; returns the number of rows.
+def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot) -> int:
+    """Fill a new landing table with open rows, before it is completed; returns the number of rows.
 
-    What all rows have in common does not travel with them: it is the columns' default while they are copied.
+    Frozen, since nobody can have seen the table without them: no later reader or VACUUM has to write them again.
     """
     names = sql.SQL(", ").join(map(sql.Identifier, landed.columns))
-    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(landed.now, names)
-    cursor.execute(
-        sql.SQL(
-            "ALTER TABLE {now} ALTER _seq_from SET DEFAULT {sequence}, ALTER _batch SET DEFAULT {batch}"
-        ).format(now=landed.now, sequence=sql.Literal(sequence), batch=sql.Literal(batch))
-    )
-    count = pour(cursor, command, snapshot, ())
-    cursor.execute(
-        sql.SQL("ALTER TABLE {} ALTER _seq_from DROP DEFAULT, ALTER _batch DROP DEFAULT").format(landed.now)
-    )
+    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary, FREEZE)").format(landed.now, names)
+    count = pour(cursor, command, snapshot)
     # The index that follows is sorted in memory, and by more than one process where the server has some to spare.
     cursor.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(sql.Literal(INDEX_MEMORY)))
     return count
 
 
-def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot, constants: Sequence[int | None]) -> int:
+def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot) -> int:
     """Run the COPY with the snapshot's rows; returns their number. An error on either side ends both.
 
     The source writes in a thread of its own. Its error is raised here, in the landing transaction: a COPY
@@ -52,7 +43,7 @@ def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot, const
     def produce() -> None:
         try:
             with os.fdopen(write_end, "wb", PIPE_BUFFER) as pipe:
-                counted.append(snapshot.copy_to(pipe, constants))
+                counted.append(snapshot.copy_to(pipe))
         except BaseException as error:
             failures.append(error)
 

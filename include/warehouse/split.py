@@ -1,4 +1,4 @@
-"""The split of a row, as SQL: a keyed hash of its group, so that it never moves between versions."""
+"""The split of a row, as SQL: a keyed hash of its group, or its time, so that it never moves between versions."""
 
 from psycopg2 import sql
 
@@ -16,11 +16,27 @@ def split_expression(dataset: Dataset) -> sql.Composable:
     fraction of 1, are cut by the declared shares: test first, then validation, so that these two stay as
     they are when only train is declared larger at the other's cost. A run's seed has no say, so no seed
     moves a row. A row without a group is a group of its own, by its key.
+
+    A split by time compares the row's time with the declared dates; a row without one is null, in no split.
     """
+    if dataset.split.by_time:
+        return _by_time(dataset)
     cuts = (dataset.split.test, dataset.split.test + dataset.split.validation)
     # One call, where CASE would hash twice: a million hashes take seconds.
     return sql.SQL("(ARRAY['test', 'validation', 'train'])[width_bucket({}, {}::float8[]) + 1]").format(
         _fraction(dataset), sql.Literal(list(cuts))
+    )
+
+
+def _by_time(dataset: Dataset) -> sql.Composable:
+    time, test_from = sql.Identifier(str(dataset.time)), dataset.split.test_from
+    return sql.SQL(
+        "CASE WHEN {time} >= {test}::timestamptz THEN 'test'"
+        " WHEN {time} >= {validation}::timestamptz THEN 'validation' WHEN {time} IS NOT NULL THEN 'train' END"
+    ).format(
+        time=time,
+        test=sql.Literal(test_from),
+        validation=sql.Literal(dataset.split.validation_from or test_from),
     )
 
 

@@ -6,6 +6,7 @@ import re
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from include.core.failpoints import failpoint
 from include.warehouse.connection import transaction
 
 # Postgres cuts names at 63 bytes without an error; a cut name could be another run's table.
@@ -29,6 +30,7 @@ def table_name(dataset: str, run: str, part: str = "") -> str:
     return f"{name[: LONGEST - 9]}_{digest}"
 
 
+@failpoint("sweep")
 def sweep(warehouse_url: str, dataset: str) -> list[str]:
     """Drop what is left in staging of this dataset and return the names.
 

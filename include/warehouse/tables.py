@@ -18,6 +18,25 @@ NOW, PAST = "__now", "__past"
 # How full (%) pages of open rows are made: a row's next version that finds room beside it needs no index entry.
 ROOM = 90
 LONGEST_NAME = 63 - len(PAST)
+# Until a snapshot has filled it, the table of the open rows is no partition and lacks what they have in common.
+CREATE = (
+    "CREATE TABLE {parent} ({columns}, _seq_from bigint NOT NULL, _seq_to bigint, _batch bigint NOT NULL)"
+    " PARTITION BY LIST ((_seq_to IS NULL))",
+    "CREATE TABLE {past} PARTITION OF {parent} FOR VALUES IN (false)",
+    "CREATE TABLE {now} ({columns}, _seq_to bigint,"
+    " CONSTRAINT open CHECK ((_seq_to IS NULL) IS NOT NULL AND _seq_to IS NULL)) WITH (fillfactor = {room})",
+)
+# A new column's default is not stored with the rows that are there. The constraint, in the words of a partition's
+# own, spares ATTACH a look at each.
+COMPLETE = (
+    "ALTER TABLE {now} ADD _seq_from bigint NOT NULL DEFAULT {sequence},"
+    " ADD _batch bigint NOT NULL DEFAULT {batch}",
+    "ALTER TABLE {now} ALTER _seq_from DROP DEFAULT, ALTER _batch DROP DEFAULT",
+    "ALTER TABLE {parent} ATTACH PARTITION {now} FOR VALUES IN (true)",
+    "ALTER TABLE {now} DROP CONSTRAINT open",
+    # Rows are closed in the order of time, so a summary of each stretch finds those of after a batch.
+    "CREATE INDEX ON {past} USING brin (_seq_to)",
+)
 # A type is part of the SQL as it stands. This is what format_type() prints for built-in types, and nothing more.
 TYPE = re.compile(r'"?[a-z_][a-z0-9_ ]*"?(\([0-9]+(,-?[0-9]+)?\))?( with(out)? time zone)?(\[\])*')
 
@@ -66,40 +85,33 @@ def landing_table(source: str, table: str) -> str:
 
 @failpoint("landing.create")
 def create(cursor: Cursor, landed: Landed) -> None:
-    """Make the landing table without its key's index. Raises FatalError for columns that cannot be landed."""
+    """Make the landing table, which takes open rows until it is completed, but can be read only then.
+
+    Raises FatalError for columns that cannot be landed.
+    """
     refuse_bad_columns(landed.table)
-    definitions = [
+    columns = [
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column.type))
         for name, column in zip(landed.columns, landed.table.columns, strict=True)
     ]
-    own = sql.SQL("_seq_from bigint NOT NULL, _seq_to bigint, _batch bigint NOT NULL")
     try:
-        cursor.execute(
-            sql.SQL("CREATE TABLE {} ({}) PARTITION BY LIST ((_seq_to IS NULL))").format(
-                landed.parent, sql.SQL(", ").join([*definitions, own])
-            )
-        )
-        for part, is_open, fill in ((landed.now, True, ROOM), (landed.past, False, 100)):
-            cursor.execute(
-                sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({}) WITH (fillfactor = {})").format(
-                    part, landed.parent, sql.Literal(is_open), sql.Literal(fill)
-                )
-            )
+        _run(cursor, CREATE, landed, columns=sql.SQL(", ").join(columns), room=sql.Literal(ROOM))
     except psycopg2.errors.DuplicateTable as error:
         raise FatalError(
             f"landing.{landed.name} exists, and belongs to another source or table of the same joined name.",
             fix="rename the source in catalog/sources.py.",
         ) from error
-    # Rows are closed in the order of time, so a summary of each stretch finds those of after a batch.
-    cursor.execute(sql.SQL("CREATE INDEX ON {} USING brin (_seq_to)").format(landed.past))
+
+
+def complete(cursor: Cursor, landed: Landed, sequence: int, batch: int) -> None:
+    """Give the rows that are there, if any, the numbers that they have in common, and the table its indexes."""
+    _run(cursor, COMPLETE, landed, sequence=sql.Literal(sequence), batch=sql.Literal(batch))
+    index(cursor, landed)
 
 
 @failpoint("landing.index")
 def index(cursor: Cursor, landed: Landed) -> None:
-    """One open row a key, and a quick way to it; in the place of the index of a former key.
-
-    Made after a snapshot's rows are in.
-    """
+    """One open row a key, and a quick way to it; in the place of the index of a former key."""
     cursor.execute(
         "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
         " WHERE i.indrelid = %s::regclass AND i.indisunique",
@@ -125,3 +137,8 @@ def refuse_bad_columns(table: Table) -> None:
                 f"{column.type!r}, the type of {table.name!r}.{column.name!r}, is no built-in type's name.",
                 fix="declare it as text.",
             )
+
+
+def _run(cursor: Cursor, commands: tuple[str, ...], landed: Landed, **parts: sql.Composable) -> None:
+    for command in commands:
+        cursor.execute(sql.SQL(command).format(parent=landed.parent, now=landed.now, past=landed.past, **parts))

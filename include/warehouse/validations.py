@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
+from include.core.failpoints import failpoint
 from include.core.refs import GateDecision, Outcome
 
 # What `from_row` reads, in its order.
@@ -42,6 +43,7 @@ class Validation:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
+@failpoint("judgement.record")
 def record(connection: Connection, validation: Validation) -> None:
     """Write the row, in the caller's transaction. The database refuses a second one for run, dataset, stage."""
     v = validation

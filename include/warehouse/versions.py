@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from include.core.errors import FatalError
+from include.core.failpoints import failpoint
 
 # What every version says of each row, beside the dataset's own columns: its identity and split, and where it
 # comes from (`real`; `smote`: made by balancing; `augment`: made from an image).
@@ -29,7 +30,8 @@ PROVENANCE = {
 class Version:
     """A published version; `current` is the one that the view `datasets.<dataset>` shows.
 
-    Of one that an erasure retired (`retired_at`, by `retired_by`) there is no table any more.
+    Of one that was retired (`retired_at`, and why) there is no table any more; `retired_by` is the erasure that
+    did it, None where retention did.
     """
 
     dataset: str
@@ -40,6 +42,7 @@ class Version:
     manifest: dict[str, Any]
     retired_at: datetime | None = None
     retired_by: str | None = None
+    retired_why: str | None = None
 
     @property
     def table(self) -> str:
@@ -92,6 +95,7 @@ def add_made(cursor: Cursor, target: str, values: Mapping[str, sql.Composable], 
     return cursor.rowcount
 
 
+@failpoint("publish.move")
 def publish(  # noqa: PLR0917  (the arguments of sluice.publish(), in its order)
     connection: Connection,
     dataset: str,
@@ -121,7 +125,7 @@ def list_versions(connection: Connection, dataset: str | None = None) -> list[Ve
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT v.dataset, v.version, v.fingerprint, v.published_at, c.version IS NOT NULL, v.manifest,"
-            " r.retired_at, r.request FROM sluice.versions v"
+            " r.retired_at, r.request, r.reason FROM sluice.versions v"
             " LEFT JOIN sluice.current_versions c USING (dataset, version)"
             " LEFT JOIN sluice.retirements r USING (dataset, version)"
             " WHERE %(dataset)s::text IS NULL OR v.dataset = %(dataset)s ORDER BY v.dataset, v.version DESC",

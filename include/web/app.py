@@ -1,6 +1,6 @@
 """The web app: Datasets and Data Docs, server-rendered, without a script, for a logged-in user only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,42 +9,59 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_view
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from include.core.errors import SluiceError
+from include.core.errors import FatalError, SluiceError
+from include.pipeline.compare import compare
 from include.specs import Dataset
+from include.warehouse import exports
 from include.warehouse.versions import list_versions
-from include.web import figures, queries
+from include.web import figures, lineage, queries
+from include.web.export_files import blocks, export_file, media_type
 from include.web.pages import REPORT_HEADERS, render
 from include.web.report_files import report_file
 
 PAGE_SIZE = 50
 VERSIONS_SHOWN = 10
+# A comparison reads both versions whole.
+DIFF_SECONDS = 60
 
 # Anonymous requests get 401, on every route: each one is declared below on an app that depends on it.
 logged_in = requires_access_view(AccessView.PLUGINS)
 
 
-def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], reports: Path) -> FastAPI:
-    """The pages over one warehouse, one catalog and one folder of reports.
+def create_app(
+    datasets: Sequence[Dataset], warehouse_url: Callable[[], str], reports: Path, storage: Callable[[], Any]
+) -> FastAPI:
+    """The pages over one warehouse, one catalog, one folder of reports and one object storage.
 
-    `warehouse_url` is called at each request, so that a connection changed in Airflow counts at once.
+    `warehouse_url` and `storage` are called at each request, so that a connection changed in Airflow counts at
+    once.
     """
     app = FastAPI(
         title="Sluice", dependencies=[Depends(logged_in)], docs_url=None, redoc_url=None, openapi_url=None
     )  # fmt: skip
     catalog = {dataset.name: dataset for dataset in datasets}
+    _serve_datasets(app, catalog, warehouse_url)
+    _serve_exports(app, warehouse_url, storage)
+    _serve_reports(app, catalog, warehouse_url, reports)
+    _tell_errors(app)
+    return app
 
+
+def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url: Callable[[], str]) -> None:
     @app.get("/datasets")
     def show_datasets(request: Request) -> Response:
         with queries.reading(warehouse_url()) as connection:
             versions = list_versions(connection)
             judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
             latest = queries.latest_judgements(connection)
+            news = queries.quarantine_news(connection)
             past = queries.history(connection)
             asked = queries.last_words(connection, [(v.dataset, v.run) for v in latest.values()])
         cards = figures.cards(catalog, versions, judged, latest, VERSIONS_SHOWN, history=past, asked=asked)
-        return render(request, "datasets.html", cards=cards, only="")
+        return render(request, "datasets.html", cards=cards, news=news, only="")
 
     @app.get("/datasets/{dataset}")
     def show_dataset(request: Request, dataset: str) -> Response:
@@ -52,6 +69,7 @@ def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], re
             versions = list_versions(connection, dataset)
             judged = queries.judgements_of(connection, [figures.run_of(version) for version in versions])
             latest = queries.validations(connection, dataset=dataset, limit=1)
+            news = queries.quarantine_news(connection)
             past = queries.history(connection, dataset)
             asked = queries.last_words(connection, [(v.dataset, v.run) for v in latest])
         if dataset not in catalog and not versions and not latest:
@@ -59,17 +77,55 @@ def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], re
         declared = {name: spec for name, spec in catalog.items() if name == dataset}
         newest = {v.dataset: v for v in latest}
         cards = figures.cards(declared, versions, judged, newest, len(versions), history=past, asked=asked)
-        return render(request, "datasets.html", cards=cards, only=dataset)
+        return render(request, "datasets.html", cards=cards, news=news, only=dataset)
+
+    @app.get("/datasets/{dataset}/diff")
+    def show_diff(
+        request: Request,
+        dataset: str,
+        before: int = Query(alias="from", ge=1),
+        after: int = Query(alias="to", ge=1),
+    ) -> Response:
+        with queries.reading(warehouse_url(), seconds=DIFF_SECONDS) as connection:
+            try:
+                found = compare(connection, dataset, before, after)
+            except FatalError as error:
+                raise HTTPException(404, error.problem) from error
+            others = figures.readable(list_versions(connection, dataset), but=after)
+        return render(request, "diff.html", found=found, others=others)
 
     @app.get("/datasets/{dataset}/{version}")
     def show_version(request: Request, dataset: str, version: int) -> Response:
         with queries.reading(warehouse_url()) as connection:
-            found = next((v for v in list_versions(connection, dataset) if v.version == version), None)
+            known = list_versions(connection, dataset)
+            found = next((v for v in known if v.version == version), None)
             if found is None:
                 raise HTTPException(404, f"Dataset {dataset!r} has no version {version}.")
             judged = queries.judgements_of(connection, [figures.run_of(found)])
-        return render(request, "version.html", version=figures.shown(found, judged))
+            files = exports.recorded(connection, dataset, version)
+        shown: dict[str, Any] = {
+            "version": figures.shown(found, judged),
+            "others": figures.readable(known, but=version) if found.retired_at is None else [],
+            "exports": files,
+            "traced": lineage.traced(found.manifest),
+            "decided_by": lineage.rows_decided_by(found.manifest),
+        }
+        return render(request, "version.html", **shown)
 
+
+def _serve_exports(app: FastAPI, warehouse_url: Callable[[], str], storage: Callable[[], Any]) -> None:
+    @app.get("/exports/{dataset}/{version}/{path:path}")
+    def send_export(dataset: str, version: int, path: str) -> Response:
+        with queries.reading(warehouse_url()) as connection:
+            known = exports.recorded(connection, dataset, version)
+        if (file := export_file(storage(), dataset, version, path, known)) is None:
+            raise HTTPException(404, "There is no such file: it was never exported, or has been removed.")
+        return StreamingResponse(blocks(file), media_type=media_type(path), headers=REPORT_HEADERS)
+
+
+def _serve_reports(
+    app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url: Callable[[], str], reports: Path
+) -> None:
     @app.get("/data-docs")
     def list_reports(request: Request, page: int = Query(1, ge=1, le=100_000), dataset: str = "") -> Response:
         with queries.reading(warehouse_url()) as connection:
@@ -97,9 +153,6 @@ def create_app(datasets: Sequence[Dataset], warehouse_url: Callable[[], str], re
         if (file := report_file(reports, path)) is None:
             raise HTTPException(404, "There is no such report.")
         return Response(file.read_bytes(), media_type="text/html; charset=utf-8", headers=REPORT_HEADERS)
-
-    _tell_errors(app)
-    return app
 
 
 def _tell_errors(app: FastAPI) -> None:

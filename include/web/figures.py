@@ -57,12 +57,14 @@ class Shown:
     removed: int
     gate: Validation | None
     audit: Validation | None
+    leakage: dict[str, Any]
     sources: list[dict[str, Any]]
     facts: list[tuple[str, str]]
     manifest_text: str
     approval: dict[str, Any] | None
     retired_at: datetime | None
     retired_by: str | None
+    retired_why: str | None
 
     @property
     def rows(self) -> int:
@@ -155,13 +157,20 @@ def shown(version: Version, judged: Judged) -> Shown:
         removed=manifest.get("removed", 0),
         gate=gate,
         audit=judged.get((*run, "audit")),
+        leakage=manifest.get("audit", {}).get("evidence", {}).get("leakage", {}),
         sources=list(manifest.get("sources", ())),
         facts=_facts(manifest),
         manifest_text=json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True),
         approval=manifest.get("approval"),
         retired_at=version.retired_at,
         retired_by=version.retired_by,
+        retired_why=version.retired_why,
     )
+
+
+def readable(versions: Sequence[Version], *, but: int) -> list[int]:
+    """The other versions of a dataset whose rows are there, newest first."""
+    return [version.version for version in versions if version.retired_at is None and version.version != but]
 
 
 def failed(validation: Validation) -> list[Outcome]:

@@ -24,5 +24,5 @@ class PagesOnDemand:
                 from include.orchestration import places
                 from include.web.app import create_app
 
-                self._app = create_app(DATASETS, places.warehouse_url, places.reports())
+                self._app = create_app(DATASETS, places.warehouse_url, places.reports(), places.storage)
             return self._app

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
@@ -10,15 +11,17 @@ from include.warehouse.approvals import Word, standing, words
 from include.warehouse.connection import connect
 from include.warehouse.validations import COLUMNS, Validation, from_row
 
+_DATASETS = "(SELECT DISTINCT dataset FROM sluice.validations) AS known"
+
 
 @contextmanager
-def reading(url: str) -> Iterator[Connection]:
-    """A read-only transaction as the reader, in which no statement takes more than ten seconds."""
+def reading(url: str, *, seconds: int = 10) -> Iterator[Connection]:
+    """A read-only transaction as the reader, in which no statement takes longer than that."""
     connection = connect(url, role="sluice_reader", application="sluice web")
     try:
         connection.set_session(readonly=True)
         with connection, connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = '10s'")
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", (f"{seconds}s",))
             yield connection
     finally:
         connection.close()
@@ -52,10 +55,22 @@ def latest_judgements(connection: Connection) -> dict[str, Validation]:
     """Each dataset's newest judgement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT ON (dataset) {COLUMNS} FROM sluice.validations"  # noqa: S608  # a constant
-            " ORDER BY dataset, judged_at DESC, run DESC, stage"
+            f"SELECT newest.* FROM {_DATASETS}, LATERAL ("  # noqa: S608  # constants
+            f"SELECT {COLUMNS} FROM sluice.validations AS v WHERE v.dataset = known.dataset"
+            " ORDER BY judged_at DESC, run DESC, stage LIMIT 1) AS newest"
         )
         return {found.dataset: found for found in map(from_row, cursor.fetchall())}
+
+
+def quarantine_news(connection: Connection) -> dict[str, dict[str, Any]]:
+    """What each dataset's newest gate did to its quarantine: `open`, `opened`, `resolved`, `since`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT dataset, news FROM {_DATASETS}, LATERAL ("  # noqa: S608  # a constant
+            "SELECT evidence -> 'quarantine' AS news FROM sluice.validations AS v WHERE v.dataset = known.dataset"
+            " AND stage = 'gate' AND evidence ? 'quarantine' ORDER BY judged_at DESC, run DESC LIMIT 1) AS newest"
+        )
+        return dict(cursor.fetchall())
 
 
 def history(connection: Connection, dataset: str | None = None) -> dict[str, list[Validation]]:

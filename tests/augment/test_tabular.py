@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
+from include.augment import neighbours
 from include.augment.registry import BALANCERS, balancer, recipe, resolve
+from include.augment.samplers import Points
 from include.augment.tabular import Train, balance
 from include.catalog import DATASETS
 from include.core.errors import FatalError
@@ -39,6 +41,10 @@ def train(classes=(60, 25, 15), *, categorical=False, numeric=2, seed=0):
         numeric_names=("small", "large")[:numeric],
         categorical_names=("kind", "sort") if categorical else (),
     )
+
+
+def points(of, exact=True):
+    return Points(of.numeric, of.categorical, of.labels, exact)
 
 
 def declared(method, **changes):
@@ -79,10 +85,14 @@ def test_the_rows_are_those_that_imbalanced_learn_makes_from_standardised_featur
     np.testing.assert_allclose(made.numeric, scaler.inverse_transform(expected), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("method", NUMERIC_ONLY)
-def test_the_drawing_is_bit_for_bit_that_of_imbalanced_learn(method):
+def test_the_drawing_is_bit_for_bit_that_of_imbalanced_learn(monkeypatch, method, exact):
+    """By the fast search, too, where it looks through every cell."""
+    monkeypatch.setattr(neighbours, "FEWEST_PAIRS", 0)
+    monkeypatch.setattr(neighbours, "MOST_TREE_FEATURES", 0)
     before = train()
-    drawn = resolve(balancer(method).implementation)(before, {"b": 50, "c": 60}, 3, SEED)
+    drawn = resolve(balancer(method).implementation)(points(before, exact), {"b": 50, "c": 60}, 3, SEED)
     expected, _ = made_by(PEERS[method]({"b": 50, "c": 60}), before, before.numeric)
     first, second = before.numeric[drawn.first], before.numeric[drawn.second]
     np.testing.assert_array_equal(first + drawn.weight[:, None] * (second - first), expected)
@@ -133,7 +143,7 @@ def test_a_balanced_train_split_stays_as_it_is():
 def test_a_large_unit_does_not_decide_alone_who_is_a_neighbour():
     """In raw units `large` outweighs `small` a hundredfold: neighbours would be sought on it alone."""
     before = train()
-    raw = resolve(balancer("smote").implementation)(before, {"c": 60}, 3, SEED)
+    raw = resolve(balancer("smote").implementation)(points(before), {"c": 60}, 3, SEED)
     made = balance(before, declared("smote"), SEED)
     last = made.labels == "c"
     assert (made.second[last] != raw.second).any()

@@ -24,7 +24,7 @@ from include.sample.site import Site
 from include.sample.traffic import trade
 from include.specs import Dataset
 from include.validate.checkpoint import run_checkpoint
-from include.validate.predicates import bad_row_sql
+from include.validate.rows import judge
 from include.validate.suite import load_suite
 from include.warehouse.prepare import prepare
 from include.warehouse.split import split_expression
@@ -66,17 +66,11 @@ def build(url: str, dataset: Dataset, schema: str) -> str:
 def broken(url: str, dataset: Dataset) -> set[tuple[str, str]]:
     """Every (key, rule) that a critical row-level rule of the dataset's suite finds in its built table."""
     suite = load_suite(SUITES, dataset.name, dataset.columns)
-    found: set[tuple[str, str]] = set()
+    rules = [rule for rule in suite.expectations if rule.row_level and rule.severity == "critical"]
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-        for rule in suite.expectations:
-            if rule.row_level and rule.severity == "critical":
-                cursor.execute(
-                    sql.SQL(
-                        "SELECT key FROM (SELECT {}::text AS key, {} AS bad FROM staging.{}) AS judged WHERE bad"
-                    ).format(sql.Identifier(dataset.key), bad_row_sql(rule), sql.Identifier(dataset.name))
-                )
-                found |= {(key, rule.rule) for (key,) in cursor.fetchall()}
-    return found
+        judge(connection, dataset.name, dataset.key, "bad", rules)
+        cursor.execute("SELECT key, unnest(reasons) FROM staging.bad")
+        return set(cursor.fetchall())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -106,6 +106,16 @@ def test_every_trick_of_a_hostile_site_is_refused_with_its_reason_and_all_else_i
     assert max(flood.sent for flood in floods) < 100_000_000
 
 
+def test_a_page_that_takes_too_much_memory_fails_alone(site, web, page, answer):
+    web.pages = {
+        "/": page("root", "/heavy", "/light"),
+        "/heavy": answer(b"<i>x</i>" * 1_000_000),
+        "/light": page("l"),
+    }
+    assert site.collect(policy=LENIENT, max_memory=256 * 1024**2)["pages"] == 2
+    assert site.rejected() == [("/heavy", ["spider: XMLSyntaxError"])]
+
+
 def test_texts_land_as_the_text_they_are_or_not_at_all(site, web, page, answer):
     script = "<script>alert('x')</script>"
     web.pages = {

@@ -75,6 +75,19 @@ def test_changed_new_and_vanished_pages_become_intervals_and_what_could_not_be_r
     assert history(site, "pictures", "path", "/5.png") == [(1, False)]
 
 
+def test_a_picture_that_is_missing_in_the_storage_is_fetched_again_and_nothing_else_is(site, web, page, answer):
+    web.pages["/"] = page("s0", photos=("/1.png", "/2.png"))
+    web.pages |= {f"/{n}.png": answer(png(n), kind="image/png") for n in (1, 2)}
+    site.collect()
+    stored = {path: path.read_bytes() for path in site.storage.rglob("*.png")}
+    [(lost,)] = site.query("SELECT image FROM landing.site_pictures WHERE path = '/2.png'")
+    (site.storage / lost).unlink()
+    web.sent = 0
+    assert site.collect() == {"pages": 0, "products": 0, "reviews": 0, "pictures": 0}
+    assert web.sent == len(png(2))
+    assert {path: path.read_bytes() for path in site.storage.rglob("*.png")} == stored
+
+
 def test_a_file_whose_page_says_something_else_about_it_is_read_again_with_what_it_says_now(
     site, web, page, answer
 ):

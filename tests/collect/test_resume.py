@@ -4,6 +4,7 @@ import os
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -85,7 +86,10 @@ def test_a_run_killed_while_it_lands_lands_everything_the_next_time_and_asks_the
     assert web.hits.total() - web.hits["/robots.txt"] == asked == 12
 
 
-def test_a_spider_that_is_killed_may_be_tried_again_and_what_it_read_is_kept(site, web, answer, spiders_of):
+def test_a_spider_that_is_killed_may_be_tried_again_and_what_it_read_is_kept(
+    site, web, answer, spiders_of, monkeypatch
+):
+    monkeypatch.setattr(crawl, "STARTS", 1)
     web.shop(60)
 
     def kill(_output):
@@ -99,6 +103,52 @@ def test_a_spider_that_is_killed_may_be_tried_again_and_what_it_read_is_kept(sit
     assert 40 < len(kept) < 60
     assert site.collect()["pages"] == 60
     assert {web.hits[path] for path in kept} == {1}
+
+
+class Poison:
+    """A body that takes the spider a while to read; it is killed in the middle, as by a kernel out of memory."""
+
+    body = b"<i>x</i>" * 800_000
+
+    def __init__(self, answer, spiders_of):
+        self.spiders_of = spiders_of
+        self.answer = answer(write=self, headers={"Content-Length": str(len(self.body))})
+
+    def __call__(self, output):
+        output.write(self.body)
+        [pid] = self.spiders_of(os.getpid())
+        received = self.worked(pid)
+        wait_until(lambda: self.worked(pid) > received + 0.15)
+        os.kill(pid, 9)
+
+    @staticmethod
+    def worked(pid):
+        """The processor time of a process, in seconds."""
+        return sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_page_on_which_the_spider_dies_each_time_is_given_up_and_the_crawl_goes_on(
+    site, web, answer, spiders_of, monkeypatch
+):
+    monkeypatch.setattr(crawl, "DEATHS_A_PAGE", 2)
+    web.shop(12)
+    web.pages["/p/2"] = Poison(answer, spiders_of).answer
+    assert site.collect(policy={"max_unread": 0.2})["pages"] == 8
+    assert web.hits["/p/2"] == 2
+    assert site.rejected() == [("/p/2", ["spider: killed"])]
+    assert site.query("SELECT notes FROM sluice.batches") == [
+        (["page '/p/2' was given up: the spider's process died each time that it read it"],)
+    ]
+
+
+def test_a_spider_that_dies_on_the_first_page_is_not_taken_for_an_empty_site(
+    site, web, answer, spiders_of, monkeypatch
+):
+    monkeypatch.setattr(crawl, "DEATHS_A_PAGE", 1)
+    web.pages["/"] = Poison(answer, spiders_of).answer
+    with pytest.raises(FatalError, match="shop_site died 1 times while it read the first page of site"):
+        site.collect()
+    assert site.position() is None
 
 
 def test_a_crawl_that_takes_too_long_goes_on_in_the_next_run(site, web):

@@ -7,6 +7,7 @@ import pytest
 
 from include.catalog import DATASETS
 from include.local.job import do_the_job
+from include.publish import delivery
 from include.warehouse.connection import connect, transaction
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(900)]
@@ -68,6 +69,20 @@ def test_the_reports_are_there_and_need_no_network(first_run, stack):
     for page in pages:
         text = page.read_text()
         assert "<script src=" not in text and '<link rel="stylesheet" href="http' not in text
+
+
+def test_what_declares_an_export_lies_in_the_storage_whole_and_is_on_record(first_run, stack):
+    exported = [dataset.name for dataset in DATASETS if dataset.export]
+    assert exported
+    for name in exported:
+        place = delivery.place_of(stack.place.storage, name, 1)
+        manifest = delivery.found(place)
+        delivery.verify(place, manifest)
+        with asked(stack) as ask:
+            [(rows,)] = ask("SELECT manifest -> 'rows' FROM sluice.versions WHERE dataset = %s", name)
+            [(known, files)] = ask("SELECT place, files FROM sluice.exports WHERE dataset = %s", name)
+        assert (known, files) == (place.as_uri(), manifest["files"])
+        assert sum(file.get("rows", 0) for file in files) == rows
 
 
 def test_a_second_run_collects_only_what_is_new(first_run, stack):

@@ -9,6 +9,7 @@ from include.local import airflow
 from include.local.home import Home
 from include.specs import PostgresSource
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {"fernet": "a fernet key", "jwt": "a jwt secret", "api": "an api secret", "admin": "a password"}
 
 
@@ -47,6 +48,16 @@ def test_settings_of_the_caller_stay_outside_but_connections_may_come_in(tmp_pat
     assert "AIRFLOW__CORE__UNIT_TEST_MODE" not in found and "PGPASSWORD" not in found
     assert not [name for name, value in found.items() if "elsewhere" in value]
     assert found["AIRFLOW_CONN_CLINIC"] == "postgres://clinic/exams"
+
+
+def test_a_collector_of_lineage_hears_nothing_of_an_erasure_whose_form_names_a_subject(tmp_path, monkeypatch):
+    from airflow.providers.openlineage.utils.emission_policy import resolve_dag_emission_policy
+
+    monkeypatch.setenv("AIRFLOW__OPENLINEAGE__EMISSION_POLICY", airflow_policy := environment(tmp_path)[
+        "AIRFLOW__OPENLINEAGE__EMISSION_POLICY"])  # fmt: skip
+    assert not resolve_dag_emission_policy("erase_shop").emit
+    assert resolve_dag_emission_policy("curate_payment_fraud").emit
+    assert airflow_policy in (ROOT / "docker-compose.yaml").read_text()
 
 
 def test_programs_beside_this_python_are_found_first(tmp_path):

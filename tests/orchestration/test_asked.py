@@ -11,6 +11,7 @@ from include.orchestration.asked import (
     loss_as_asked,
     snapshot_as_asked,
     source_as_asked,
+    version_as_asked,
 )
 from include.specs import Dataset, PostgresSource, SiteSource
 
@@ -29,6 +30,7 @@ def test_the_form_s_field_is_taken():
     assert (snapshot_as_asked({"snapshot": True}), snapshot_as_asked({"snapshot": False})) == (True, False)
     assert dataset_as_asked(FRAUD, {"seed": 8}) == FRAUD.model_copy(update={"seed": 8})
     assert (loss_as_asked({"accept_loss": True}), loss_as_asked({"accept_loss": False})) == (True, False)
+    assert (version_as_asked({"version": 3}), version_as_asked({"version": None})) == (3, None)
     assert (batch_as_asked({"as_of_batch": 4}), batch_as_asked({"as_of_batch": None})) == (4, None)
 
 

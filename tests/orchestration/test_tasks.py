@@ -1,5 +1,6 @@
 """What the tasks make of a run's form and of what was landed, in a task's context but without a server."""
 
+import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -87,6 +88,36 @@ def test_a_collection_checks_its_form_before_it_connects_anywhere(context, monke
     context["params"] = {"batch_changes": 0, "connection": "warehouse", "tables": ["pg_catalog.pg_authid"]}
     with pytest.raises(AirflowFailException, match="batch_changes = 0"):
         tasks.collect.function("shop")
+
+
+def test_a_reconciliation_proves_the_landing_equal_or_names_what_is_not(
+    context, monkeypatch, source_url, warehouse_url
+):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration import tasks
+    from include.sample.shop import SCHEMA, shop_transaction
+    from include.warehouse.connection import transaction
+
+    key = {"conn_type": "generic", "login": "k1", "password": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
+    monkeypatch.setenv("AIRFLOW_CONN_SLUICE_KEY_PEOPLE", json.dumps(key))
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", source_url)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    with shop_transaction(source_url) as connection:
+        connection.cursor().execute(SCHEMA.read_text())
+        connection.cursor().execute("INSERT INTO products VALUES (1, 'hat', 'hats', 9, 'warm', '{}')")
+    context["dag_run"] = SimpleNamespace(run_id="manual__1", start_date=datetime(2026, 5, 1, tzinfo=UTC))
+    context["params"] = {"batch_changes": 10}
+    proof = tasks.reconcile.function("shop")
+    assert (proof["source"], proof["tables"][1]["table"], proof["tables"][1]["landed_rows"]) == (
+        "shop",
+        "products",
+        1,
+    )
+    with transaction(warehouse_url) as connection:
+        connection.cursor().execute("UPDATE landing.shop_products SET price = 1")
+    with pytest.raises(AirflowFailException, match="products: 0 rows are missing, 0 are too many, 1 differ"):
+        tasks.reconcile.function("shop")
 
 
 HISTORY = """

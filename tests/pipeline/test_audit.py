@@ -4,7 +4,7 @@ import pytest
 
 from include.core.errors import FatalError, GateRejected
 from include.core.refs import Augmented
-from include.pipeline.augment import unchanged
+from include.pipeline.augment import balance, unchanged
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,18 @@ def test_a_table_that_was_swept_is_refused(fraud):
     for step in (fraud.audit, fraud.publish):
         with pytest.raises(FatalError, match=r"staging\.fraud__gone does not exist.*Fix: trigger a new run"):
             step(made)
+
+
+def test_a_payment_copied_into_another_split_is_rejected_and_kept_with_the_judgement(fraud):
+    dataset = fraud.dataset.model_copy(update={"text": ("reference",), "passthrough": ()})
+    told = "a long story that no other payment tells, of a lamp that arrived on a Tuesday, in three pieces, unpaid"
+    gated = fraud.passed()
+    fraud.execute("UPDATE staging.passed SET reference = %s WHERE _id IN ('3', '8')", told)
+    with pytest.raises(GateRejected, match=r"no text of reference is in two splits failed: 1 of 1 in 120 rows"):
+        fraud.audit(balance(fraud.url, dataset, gated), dataset)
+    ((evidence, report),) = fraud.execute("SELECT evidence -> 'leakage', report FROM sluice.validations")
+    (text,) = [compared for compared in evidence["compared"] if compared["kind"] == "text"]
+    assert (evidence["holds"], text["leaks"], text["examples"]) == (False, 1, [["8", "3"]])
+    page = (fraud.reports / report).read_text()
+    assert "Nothing of one split is in another" in page
+    assert "8 = 3" in page

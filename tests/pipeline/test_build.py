@@ -17,6 +17,14 @@ INSERT INTO sluice.batches (source, position_to, seq_from, seq_to, changes, reje
 INSERT INTO sluice.landing_tables VALUES ('shop', 'payments', 1, 'shop_payments',
     '[{"name": "id"}, {"name": "amount"}, {"name": "fraud"}]', '{id}');
 """
+# Later the table had another column, which is landed under a name of its own.
+RESHAPED = """
+ALTER TABLE landing.shop_payments ADD fee__2 text;
+INSERT INTO sluice.batches (source, position_to, seq_from, seq_to, changes, rejected, landed_at)
+    VALUES ('shop', 'b', 2, 2, '{}', 0, '2026-01-02Z');
+INSERT INTO sluice.landing_tables VALUES ('shop', 'payments', 2, 'shop_payments',
+    '[{"name": "id"}, {"name": "amount"}, {"name": "fraud"}, {"name": "fee", "landed": "fee__2"}]', '{id}');
+"""
 PAYMENTS = Dataset(name="fraud", sources=("shop",), key="id", numeric=("amount",), label="fraud")
 
 
@@ -71,3 +79,40 @@ def test_long_names_stay_within_postgres_limit_and_apart():
     names = {table_name("d" * 40, run, part) for part in ("passed", "shard_1", "shard_2", "p" * 80, "p" * 81)}
     assert len(names) == 5
     assert max(map(len, names)) <= 63
+
+
+def test_a_candidate_tells_the_source_of_each_column(landed, tmp_path):
+    with transaction(landed) as connection:
+        connection.cursor().execute(RESHAPED)
+    folder = sql_folder(
+        tmp_path,
+        "SELECT id, amount + fee::numeric AS amount, fraud FROM {{ source('shop', 'payments') }} p"
+        " WHERE fee <> ''",
+    )
+
+    def payments(column, by):
+        return {"source": "shop", "table": "payments", "column": column, "by": by}
+
+    assert build(landed, PAYMENTS, "r", sql_folder=folder).lineage == {
+        "columns": {
+            "id": [payments("id", "identity")],
+            "amount": [payments("amount", "transformation"), payments("fee", "transformation")],
+            "fraud": [payments("fraud", "identity")],
+        },
+        "rows": [payments("fee", "filter")],
+        "tables": [{"source": "shop", "table": "payments", "landing": "shop_payments"}],
+    }
+    with transaction(landed) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'v' AND relnamespace = 'staging'::regnamespace"
+        )
+        assert cursor.fetchall() == []
+
+
+def test_a_dataset_whose_lineage_cannot_be_told_is_built_all_the_same(landed, tmp_path, caplog, monkeypatch):
+    # What a later server's tree may look like.
+    monkeypatch.setattr("include.warehouse.column_lineage.parse", lambda text: [])
+    folder = sql_folder(tmp_path, "SELECT id, amount, fraud FROM {{ source('shop', 'payments') }} p")
+    candidate = build(landed, PAYMENTS, "r", sql_folder=folder)
+    assert (candidate.rows, candidate.lineage) == (2, {})
+    assert "the column lineage of fraud cannot be told: ValueError" in caplog.text

@@ -13,9 +13,24 @@ from include.core.errors import FatalError, RetriableError
 from include.core.refs import Erasure
 from include.pipeline.erase import survey
 from include.pipeline.prove import prove
+from include.publish import delivery
 from include.specs import Subject
 from include.warehouse.connection import connect, transaction
+from include.warehouse.exports import hold
 from include.warehouse.versions import current, list_versions
+
+
+def test_the_export_of_a_version_that_holds_the_subject_goes_with_it(shop, tmp_path):
+    shop.publish("run_1", 2, real=[(1, 42)])
+    shop.publish("run_2", 2, real=[(4, 7)])
+    folders = [delivery.place_of(tmp_path, "fraud", number) for number in (1, 2)]
+    for folder in folders:
+        (folder / "train").mkdir(parents=True)
+        (folder / "manifest.json").write_text("{}")
+    assert shop.erase(storage=tmp_path).removed["exports"] == 1
+    assert [folder.exists() for folder in folders] == [False, True]
+    with transaction(shop.url) as connection, pytest.raises(FatalError, match="fraud_v1 is retired"):
+        hold(connection, "fraud", 1, patience=1)
 
 
 def test_a_subject_leaves_history_quarantine_and_staging_and_nobody_else_does(shop):
@@ -71,6 +86,17 @@ def test_versions_that_hold_the_subject_are_retired_and_the_view_moves_to_the_ne
         for n in (6, 5, 4, 3, 2, 1)
     ]
     assert shop.execute("SELECT DISTINCT reason FROM sluice.retirements") == [("holds the erased subject",)]
+
+
+def test_of_retired_versions_and_of_runs_that_published_nothing_no_summary_is_left(shop):
+    for run, batch, real in (("run_1", 1, [(4, 7)]), ("run_2", 2, [(1, 42), (4, 7)])):
+        shop.publish(run, batch, real=real)
+    for dataset, run in (("fraud", "run_1"), ("fraud", "run_2"), ("fraud", "run_3"), ("prices", "run_1")):
+        shop.execute("INSERT INTO sluice.summaries VALUES (%s, %s, 'amount', '{}')", dataset, run)
+    assert shop.erase().retired == {"fraud": [2]}
+    assert shop.execute("SELECT dataset, run FROM sluice.summaries") == [("fraud", "run_1")]
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        shop.execute("DELETE FROM sluice.summaries")
 
 
 def test_where_no_version_is_left_the_view_keeps_its_columns_and_has_no_rows(shop):

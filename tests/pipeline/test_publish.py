@@ -1,5 +1,6 @@
 """Publication on a real warehouse: versions whole and once, whatever dies when."""
 
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -39,6 +40,8 @@ def test_the_manifest_says_what_the_version_was_made_from_and_how(fraud):
     assert found.pop("libraries")["imbalanced-learn"] == metadata.version("imbalanced-learn")
     assert found.pop("postgres").startswith("18.")
     assert found.pop("python") == ".".join(map(str, sys.version_info[:3]))
+    evidence = found["audit"].pop("evidence")
+    assert (list(evidence), evidence["leakage"]["holds"]) == (["leakage"], True)
     assert found == {
         "dataset": "fraud",
         "version": 1,
@@ -48,6 +51,7 @@ def test_the_manifest_says_what_the_version_was_made_from_and_how(fraud):
         "seed": 7,
         "sources": [{"source": "shop", "batch": 1, "position": "0/16B3748", "seq_to": 120}],
         "sql_hash": "5" * 64,
+        "lineage": {},
         "gate": {
             "decision": "publish", "reasons": [], "warnings": ["amount_mean_usual failed: 7"],
             "suite_hash": "6" * 64, "rows": 123, "passed": 120, "quarantined": 3,
@@ -55,7 +59,6 @@ def test_the_manifest_says_what_the_version_was_made_from_and_how(fraud):
         },
         "audit": {
             "decision": "publish", "reasons": [], "warnings": [], "suite_hash": audited[0], "report": audited[1],
-            "evidence": {},
         },
         "method": "smote",
         "made": 71,
@@ -172,6 +175,27 @@ def test_killing_a_publisher_half_way_leaves_the_old_version_whole_and_a_retry_e
     assert (second.version, second.new) == (2, True)
     assert visible(fraud) == [(2, second.rows)]
     assert fraud.execute("SELECT version FROM sluice.versions ORDER BY 1") == [(1,), (2,)]
+
+
+def test_eight_processes_that_publish_at_once_make_one_version(fraud):
+    fraud.published("run_1")
+    made = fraud.audit(fraud.balanced("run_2", 121))
+    together = multiprocessing.get_context("fork")
+    start, told = together.Barrier(8), together.Queue()
+
+    def race():
+        start.wait(30)
+        told.put(fraud.publish(made).model_dump())
+
+    racers = [together.Process(target=race) for _ in range(8)]
+    for racer in racers:
+        racer.start()
+    found = [told.get(timeout=30) for _ in racers]
+    for racer in racers:
+        racer.join(30)
+    assert {(version["version"], version["rows"], version["new"]) for version in found} == {(2, 192, True)}
+    assert fraud.execute("SELECT version FROM sluice.versions ORDER BY 1") == [(1,), (2,)]
+    assert visible(fraud) == [(2, 192)]
 
 
 def visible(fraud):

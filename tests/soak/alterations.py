@@ -59,7 +59,9 @@ class Alterations:
         table = random.choice((*PLAIN, "parts"))
         self._number += 1
         new = random.choice([f"extra_{self._number}", f"Extra {self._number}", f"größe_{self._number}"])
-        kind = random.choice(["text", "int", "text DEFAULT 'd'", "int DEFAULT 3", "int DEFAULT random() * 9"])
+        kind = random.choice(
+            ["text", "int", "text DEFAULT 'd'", "int DEFAULT 3", "int DEFAULT random() * 9", "level"]
+        )
         retyped = random.choice(["text", "varchar(99)", "text USING upper(owner)"])
         draws = [
             (
@@ -74,6 +76,8 @@ class Alterations:
             ("narrow", ["ALTER TABLE docs ALTER n TYPE int"], lambda: None),
             ("retype", [f"ALTER TABLE accounts ALTER owner TYPE {retyped}"], lambda: None),
             ("drop and create", [self._anew()], lambda: self._forget("bag")),
+            ("unpublish for a while", self._unpublish(table), lambda: None),
+            ("rename a label", self._rename(random.randrange(100)), lambda: None),
         ]
         if self.extras:
             where, column = random.choice(self.extras)
@@ -96,6 +100,21 @@ class Alterations:
             f"UPDATE {part} SET n = n + 1000",
             f"ALTER TABLE parts ATTACH PARTITION {part} FOR VALUES {PARTS[part]}",
         ]
+
+    def _unpublish(self, table):
+        only = "" if table == "parts" else "ONLY "
+        return [
+            f"ALTER PUBLICATION sluice_soak DROP TABLE {table}",
+            "SELECT pg_sleep(0.2)",
+            f"ALTER PUBLICATION sluice_soak ADD TABLE {only}{table}",
+        ]
+
+    def _rename(self, label):
+        return [
+            f"ALTER TYPE level RENAME VALUE '{label}' TO 'was {label}'",
+            "SELECT pg_sleep(0.2)",
+            f"ALTER TYPE level RENAME VALUE 'was {label}' TO '{label}'",
+        ][: self._random.choice([1, 3])]
 
     def _anew(self):
         return (

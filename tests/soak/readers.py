@@ -13,7 +13,7 @@ from random import Random
 
 import psycopg2
 
-from include.core.failpoints import ACTIONS, STEPS, SWITCH, SWITCHED_ON
+from include.core.failpoints import ACTIONS, COLLECTING, SWITCH, SWITCHED_ON
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,7 +43,7 @@ class Readers:
         while not self._held.is_set():
             fault = None
             if self._random.random() < 0.4:
-                step, action = self._random.choice(STEPS), self._random.choice(ACTIONS)
+                step, action = self._random.choice(COLLECTING), self._random.choice(ACTIONS)
                 fault = f"{step}={action}:{self._random.randint(1, 3)}"
             reader = subprocess.Popen(
                 [sys.executable, "-m", "tests.soak.reader"], cwd=ROOT, env=os.environ | {SWITCH: SWITCHED_ON},

@@ -7,7 +7,10 @@ from random import Random
 
 import psycopg2
 
-SCHEMA = """
+# What an added column is set to, so that it may also be of the type level.
+LABELS = ", ".join(f"'{label}'" for label in range(100))
+SCHEMA = f"""
+CREATE TYPE level AS ENUM ({LABELS});
 CREATE TABLE accounts (id bigint PRIMARY KEY, owner text, balance numeric(12,2));
 CREATE TABLE docs (id int PRIMARY KEY, body text, n int);
 ALTER TABLE docs ALTER body SET STORAGE EXTERNAL;

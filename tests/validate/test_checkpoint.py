@@ -124,7 +124,7 @@ def test_results_of_every_type_can_be_stored_as_json(pay, tmp_path):
 
 def test_an_expectation_without_exactly_one_result_is_an_exception(pay):
     twin = Expectation("twin", COLUMN + "values_to_be_unique", {"column": "id"}, "info", True, {})
-    outcomes = run_checkpoint(pay, "staging", "pay", Suite("pay", (twin, twin), "h"), "r").outcomes
+    outcomes = run_checkpoint(pay, "staging", "pay", Suite("pay", (twin, twin), "h", ""), "r").outcomes
     assert {o.exception for o in outcomes} == {"Great Expectations returned 2 results for it, not one"}
 
 

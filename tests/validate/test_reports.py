@@ -66,6 +66,17 @@ def test_a_rejection_gives_its_reasons_and_warnings_first():
     assert "✘ Rejected: the published version stays as it was too few too old warning odd mean 9 rows in" in said
 
 
+def test_a_rule_that_names_no_rows_says_that_and_why_it_was_judged_whole():
+    whole = "it speaks of the table"
+    outcomes = tuple(
+        outcome(rule, success=held, row_level=False, whole=whole)
+        for rule, held in (("few", False), ("many", True))
+    )
+    said = text(render_report(Report(replace(VALIDATION, outcomes=outcomes), (), result(), 0.25)))
+    assert "critical few amount judged whole: it speaks of the table" in said
+    assert "1 expectation that holds many · judged whole" in said
+
+
 def test_a_held_run_says_that_somebody_has_to_approve_it():
     decision = GateDecision(decision="hold", warnings=("odd mean",))
     said = text(render_report(Report(replace(VALIDATION, decision=decision), (), result(), 0.25)))

@@ -109,6 +109,10 @@ def test_the_hash_follows_the_content_and_not_the_layout(tmp_path):
             "arguments that do not fit",
         ),
         ([COUNT, entry("expect_column_values_to_be_unique")], "arguments that do not fit"),
+        (
+            [COUNT, entry("expect_column_values_to_be_json_parseable", "info", column="id")],
+            "json_parseable in suite pay.json has no SQL: Great Expectations judges it on data frames alone.",
+        ),
         ([COUNT, COUNT], "two rules named table_row_count_to_be_between"),
         ([COUNT, {"kwargs": {}}], "not a suite in JSON: KeyError: 'type'"),
     ],

@@ -47,6 +47,11 @@ def query(url, statement):
         return [tuple(row) for row in cursor.fetchall()]
 
 
+def counted(url):
+    """What each batch says that it changed."""
+    return [changes for (changes,) in query(url, "SELECT changes FROM sluice.batches ORDER BY batch")]
+
+
 def rows(url, table):
     return query(url, f"SELECT * FROM landing.{table} ORDER BY _seq_from, _seq_to, 1")
 
@@ -65,6 +70,8 @@ def test_a_batch_adds_the_last_version_which_begins_where_the_key_first_changed(
         (2, "b", None, 2, 5, 1),
         (1, "C", None, 4, None, 2),
     ]
+    # Two were written; one was written, one ended, and one that came and went is not told of.
+    assert counted(warehouse_url) == [{"items": 2}, {"items": 2}]
 
 
 def test_versions_that_end_in_a_later_step_of_their_batch_leave_no_trace(warehouse_url):
@@ -84,6 +91,8 @@ def test_versions_that_end_in_a_later_step_of_their_batch_leave_no_trace(warehou
         (5, "one", 2, 3, 6, 2),
         (3, "z", None, 7, None, 3),
     ]
+    # Of the third batch two rows ended with the truncation, and the third row counts in the step on either side.
+    assert counted(warehouse_url) == [{"items": 1}, {"items": 2}, {"items": 4}]
 
 
 def test_of_a_table_without_a_key_rows_that_come_and_go_in_a_batch_are_not_kept(warehouse_url):
@@ -93,10 +102,11 @@ def test_of_a_table_without_a_key_rows_that_come_and_go_in_a_batch_are_not_kept(
     ]
     land_batches(warehouse_url, "shop", "last", batches, BAG)
     assert rows(warehouse_url, "shop_bag") == [("b", 2, 5, 1), ("d", 8, None, 2)]
+    assert counted(warehouse_url) == [{"bag": 1}, {"bag": 4}]
 
 
 def test_a_version_that_a_snapshot_of_the_same_batch_exchanges_leaves_no_trace(warehouse_url):
-    def copy_to(target, constants):
+    def copy_to(target):
         target.write(COPY_HEADER + struct.pack("!h", 3) + frame(struct.pack("!i", 1)) + frame("seen") + NULL_FRAME)
         target.write(COPY_TRAILER)
         return 1

@@ -37,6 +37,25 @@ def test_a_warehouse_of_the_release_before_learns_to_hold_and_keeps_what_it_judg
         connection.cursor().execute(judged, ("odd", "perhaps"))
 
 
+def test_judgements_of_a_former_release_tell_too_once_it_is_prepared_anew(warehouse_admin_url):
+    admin = psycopg2.connect(warehouse_admin_url)
+    exception, fine = '[{"rule": "a", "exception": "broken"}]', '[{"rule": "a", "exception": null}]'
+    with admin, admin.cursor() as cursor:
+        cursor.execute("ALTER TABLE sluice.validations DROP COLUMN tells")
+        for run, outcomes, rows in (("whole", fine, 1), ("in part", exception, 1), ("empty", fine, 0)):
+            cursor.execute(
+                "INSERT INTO sluice.validations (run, dataset, stage, decision, rows, passed, quarantined,"
+                " reasons, outcomes, batches, suite_hash, judged_at)"
+                " VALUES (%s, 'd', 'gate', 'reject', %s, 0, 0, '{}', %s, '{}', 'h', '2026-01-01Z')",
+                (run, rows, outcomes),
+            )
+    prepare(warehouse_admin_url)
+    with admin, admin.cursor() as cursor:
+        cursor.execute("SELECT run, tells FROM sluice.judgements('d') ORDER BY run")
+        assert cursor.fetchall() == [("empty", False), ("in part", False), ("whole", True)]
+    admin.close()
+
+
 def test_the_writer_works_in_landing_and_staging_but_cannot_edit_facts(warehouse_url):
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE staging.t (a int)")

@@ -6,8 +6,10 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from include.warehouse.connection import transaction
+from include.core.refs import GateDecision
+from include.warehouse.connection import connect, transaction
 from include.warehouse.quarantine import Origin, QuarantinedRow, quarantine, quarantined_rows
+from include.warehouse.validations import Validation, record
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 BAD = sql.SQL("""
@@ -80,3 +82,49 @@ def test_a_sample_shows_each_combination_of_reasons_before_it_repeats_one(wareho
             QuarantinedRow(None, {"id": None, "amount": 3}, ("key",)),
         ]
         assert quarantined_rows(connection, "pay", "another run", 3) == []
+
+
+ENTRIES = "SELECT key, first_run, last_run FROM quarantine.pay__entries ORDER BY key, row::text"
+
+
+def judge(warehouse_url):
+    """Quarantine the bad rows and record the run that did."""
+    judged = Validation(
+        run="r1", dataset="pay", stage="gate", decision=GateDecision(decision="publish"), rows=4, passed=0,
+        quarantined=4, reasons={}, outcomes=(), batches={"shop": 3}, suite_hash="hash", report="", at=AT,
+    )  # fmt: skip
+    with transaction(warehouse_url) as connection:
+        quarantine(connection, "pay", BAD, origin())
+        record(connection, judged)
+
+
+def test_a_reader_sees_since_when_a_key_is_in_quarantine(warehouse_url):
+    judge(warehouse_url)
+    connection = connect(warehouse_url, role="sluice_reader", application="a reader")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(ENTRIES)
+            assert cursor.fetchall() == [("a", "r1", "r1"), ("b", "r1", "r1"), (None, "r1", "r1")]
+            cursor.execute("SELECT reasons, rows FROM quarantine.pay__entries WHERE key = 'a'")
+            assert cursor.fetchall() == [(["amount"], 2)]
+    finally:
+        connection.close()
+
+
+def test_an_erased_row_is_in_no_entry(warehouse_url):
+    judge(warehouse_url)
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT sluice.erase_quarantined('e1', 'pay', 'id', ARRAY['a'])")
+        cursor.execute("INSERT INTO sluice.erasures VALUES ('e1', 'shop', 'payments', 'c', '{}', %s)", (AT,))
+    assert query(warehouse_url, ENTRIES) == [("b", "r1", "r1"), (None, "r1", "r1")]
+
+
+def test_a_quarantine_of_a_former_release_gets_its_entries_with_the_next_run(warehouse_url, warehouse_admin_url):
+    judge(warehouse_url)
+    admin = psycopg2.connect(warehouse_admin_url)
+    with admin, admin.cursor() as cursor:
+        cursor.execute("DROP VIEW quarantine.pay__entries")
+    admin.close()
+    with transaction(warehouse_url) as connection:
+        quarantine(connection, "pay", BAD, origin("r2"))
+    assert query(warehouse_url, ENTRIES) == [("a", "r1", "r1"), ("b", "r1", "r1"), (None, "r1", "r1")]

@@ -17,11 +17,10 @@ ITEMS, BAG = Table("items", COLUMNS, ("id",)), Table("items", COLUMNS, ())
 
 
 def snapshot(table, *rows):
-    def copy_to(target, constants):
+    def copy_to(target):
         target.write(COPY_HEADER)
         for row in rows:
-            fields = [*map(frame, row), *(frame(struct.pack("!q", c)) if c else frame(None) for c in constants)]
-            target.write(struct.pack("!h", len(fields)) + b"".join(fields))
+            target.write(struct.pack("!h", len(row)) + b"".join(map(frame, row)))
         target.write(COPY_TRAILER)
         return len(rows)
 

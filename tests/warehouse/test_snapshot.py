@@ -9,7 +9,6 @@ import pytest
 from include.core.batch import (
     COPY_HEADER,
     COPY_TRAILER,
-    NULL_FRAME,
     Batch,
     Column,
     Table,
@@ -28,11 +27,10 @@ ITEMS = Table("items", (Column("name", "text", 1),), ("name",))
 def copied(rows, failure=None, torn=b""):
     """A snapshot of `rows` names whose source fails at the end, if told so, after a torn row."""
 
-    def copy_to(target, constants):
+    def copy_to(target):
         target.write(COPY_HEADER)
-        ends = b"".join(NULL_FRAME if c is None else frame(struct.pack("!q", c)) for c in constants)
         for number in range(rows):
-            target.write(struct.pack("!h", 1 + len(constants)) + frame(f"{number:09}") + ends)
+            target.write(struct.pack("!h", 1) + frame(f"{number:09}"))
         if failure:
             target.write(torn)
             raise failure
@@ -58,6 +56,39 @@ def test_all_rows_of_a_snapshot_share_one_number_that_follows_those_of_the_chang
         assert cursor.fetchall() == [("000000000", 3, None, 1), ("000000001", 3, None, 1), ("a", 1, 2, 1)]
 
 
+def test_the_rows_of_a_snapshot_do_not_store_the_numbers_that_they_share_and_later_rows_bring_their_own(
+    warehouse_url,
+):
+    with transaction(warehouse_url) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SET client_min_messages = debug1")
+        land(connection, Batch("shop", None, "1", snapshots=(copied(2),)), AT)
+        # Postgres looks at no row to make the table a partition.
+        implied = 'partition constraint for table "shop_items__now" is implied by existing constraints'
+        assert [said for said in connection.notices if implied in said]
+    items = TableChanges(ITEMS, count(1))
+    items.upsert(["000000001"])
+    items.upsert(["new"])
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname, attmissingval::text, atthasdef, attnotnull FROM pg_attribute"
+            " WHERE attrelid = 'landing.shop_items__now'::regclass AND attname LIKE '\\_%' ORDER BY attname"
+        )
+        assert cursor.fetchall() == [
+            ("_batch", "{1}", False, True),
+            ("_seq_from", "{1}", False, True),
+            ("_seq_to", None, False, False),
+        ]
+        land(connection, Batch("shop", "1", "2", changes=(items,)), AT)
+        cursor.execute("SELECT name, _seq_from, _seq_to, _batch FROM landing.shop_items ORDER BY 1, 2")
+        assert cursor.fetchall() == [
+            ("000000000", 1, None, 1),
+            ("000000001", 1, 2, 1),
+            ("000000001", 2, None, 2),
+            ("new", 3, None, 2),
+        ]
+
+
 @pytest.mark.parametrize("torn", [b"", b"\0\4\0\0"])
 def test_a_source_that_breaks_off_lands_nothing(warehouse_url, torn):
     with pytest.raises(RetriableError, match="connection lost"):
@@ -69,10 +100,8 @@ def test_a_source_that_breaks_off_lands_nothing(warehouse_url, torn):
 
 
 def test_a_value_that_the_warehouse_refuses_names_the_table(warehouse_url):
-    def copy_to(target, constants):
-        target.write(
-            COPY_HEADER + struct.pack("!h", 1 + len(constants)) + frame(b"\xff") + NULL_FRAME * len(constants)
-        )
+    def copy_to(target):
+        target.write(COPY_HEADER + struct.pack("!h", 1) + frame(b"\xff"))
         return 1
 
     with pytest.raises(FatalError, match="snapshot of table 'items' holds a value that the warehouse refuses"):

@@ -1,6 +1,7 @@
 """The split of a row: by its group, for good, in about the declared shares."""
 
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
 from psycopg2 import sql
@@ -92,3 +93,13 @@ def test_a_dataset_without_groups_is_split_by_its_key(split):
     plain = Dataset(name="pay", sources=("shop",), key="id", label="fraud", split=SPLIT)
     found = split(plain, "SELECT i, 'same' FROM generate_series(1, 300) AS i")
     assert found == {i: documented(plain, i) for i in range(1, 301)}
+
+
+def test_a_split_by_time_cuts_at_the_declared_dates_and_leaves_a_row_without_a_time_out(split):
+    cuts = Split(validation_from=datetime(2026, 3, 1, tzinfo=UTC), test_from=datetime(2026, 4, 1, tzinfo=UTC))
+    dataset = Dataset(name="pay", sources=("shop",), key="id", time="customer", label="fraud", split=cuts)
+    rows = "VALUES (1, '2026-02-28 23:59:59.9Z'::timestamptz), (2, '2026-03-01Z'), (3, '2026-04-01 01:00+02'),"
+    rows += " (4, '2026-04-01Z'), (5, NULL)"
+    assert split(dataset, rows) == {1: "train", 2: "validation", 3: "validation", 4: "test", 5: None}
+    without = dataset.model_copy(update={"split": Split(test_from=cuts.test_from)})
+    assert split(without, rows) == {1: "train", 2: "train", 3: "train", 4: "test", 5: None}

@@ -86,10 +86,29 @@ class Facts:
     def publish(self, fingerprint: str, manifest: dict[str, object]) -> None:
         """An empty table as the next version of `fraud`, with this manifest."""
         with transaction(self.url) as connection, connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE staging.made (id bigint)")
+            cursor.execute("CREATE TABLE staging.made (id bigint, _id text)")
             at = datetime(2026, 3, 1, 12, 31, tzinfo=UTC)
             cursor.execute(
                 "SELECT sluice.publish(%s, %s, %s, %s, %s)", ("fraud", "made", fingerprint, Json(manifest), at)
+            )
+
+    def export(self) -> None:
+        """The record of an export of `fraud` v1, of three files."""
+        files = [
+            {
+                "path": "train/part-00000.parquet",
+                "split": "train",
+                "rows": 1005,
+                "bytes": 48213,
+                "sha256": "ab" * 32,
+            },
+            {"path": "README.md", "bytes": 33, "sha256": "cd" * 32},
+        ]
+        with transaction(self.url) as connection, connection.cursor() as cursor:
+            at = datetime(2026, 3, 1, 12, 32, tzinfo=UTC)
+            cursor.execute(
+                "INSERT INTO sluice.exports VALUES ('fraud', 1, 'file:///srv/exports/fraud/v1', %s, %s)",
+                (Json(files), at),
             )
 
 
@@ -117,14 +136,27 @@ def facts(warehouse_url: str, manifest: dict[str, object]) -> Facts:
     audit = {"stage": "audit", "rows": 1304, "passed": 1304, "quarantined": 0, "reasons": {}}
     facts.judge("run_1", **audit, report="fraud/run_1/audit.html")
     facts.publish("f1" * 32, manifest)
+    facts.export()
     return facts
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    """The root of an object storage, with the export of `fraud` v1 and an image in it."""
+    folder = tmp_path / "storage" / "exports" / "fraud" / "v1"
+    (folder / "train").mkdir(parents=True)
+    (folder / "README.md").write_text("# fraud <script>alert(1)</script>")
+    (folder / "manifest.json").write_text("{}")
+    (folder / "train" / "part-00000.parquet").write_bytes(b"PAR1")
+    (tmp_path / "storage" / "image.png").write_bytes(b"PNG")
+    return tmp_path / "storage"
 
 
 Open = Callable[..., TestClient]
 
 
 @pytest.fixture
-def open_anonymous(airflow_home: Path, reports: Path) -> Open:
+def open_anonymous(airflow_home: Path, reports: Path, storage: Path) -> Open:
     """Opens the pages over a warehouse for a browser without a login; Airflow's own dependency decides."""
     from airflow.api_fastapi.app import create_auth_manager
 
@@ -134,7 +166,7 @@ def open_anonymous(airflow_home: Path, reports: Path) -> Open:
 
     def opened(url: Callable[[], str]) -> TestClient:
         app = FastAPI()
-        app.mount("/sluice", create_app([FRAUD, IDLE], url, reports))
+        app.mount("/sluice", create_app([FRAUD, IDLE], url, reports, lambda: storage))
         return TestClient(app, base_url="http://testserver/sluice")
 
     return opened

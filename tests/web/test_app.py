@@ -14,6 +14,7 @@ PAGES = [
     "/datasets",
     "/datasets/fraud",
     "/datasets/fraud/1",
+    "/datasets/fraud/diff?from=1&to=1",
     "/data-docs",
     "/data-docs/fraud/run_1/gate.html",
     "/reports/fraud/run_1/gate.html",
@@ -38,7 +39,8 @@ def test_every_route_asks_for_a_login(open_anonymous, facts):
 
     (app,) = [route.app for route in open_anonymous(lambda: facts.url).app.routes if route.path == "/sluice"]
     asked = {route.path: [d.call for d in route.dependant.dependencies] for route in app.routes}
-    assert len(asked) == len(PAGES)
+    # And the files of exports.
+    assert len(asked) == len(PAGES) + 1
     assert all(logged_in in calls for calls in asked.values())
 
 
@@ -69,7 +71,10 @@ def test_no_page_lets_a_script_run_or_another_site_frame_it(browser, path):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_needs_the_internet(browser, path):
-    assert re.findall(r"(?:src|href)=\"(?:https?:)?//[^\"]*", browser.get(path).text) == []
+    # Nothing is loaded from elsewhere: not by an attribute, not by a style, not by a script.
+    page = browser.get(path).text
+    assert re.findall(r"(?:src|srcset|href|data|action)=[\"']?\s*(?:https?:)?//[^\"'\s>]*", page) == []
+    assert re.findall(r"url\(\s*[\"']?(?!data:)[^)]*\)|@import[^;]*;|<script|<iframe[^>]*http", page) == []
 
 
 def test_every_link_of_every_page_leads_somewhere(browser):
@@ -96,6 +101,16 @@ def test_the_datasets_page_shows_a_version_whole(browser):
     assert "passed 1 warning device: in_set: 3 rows" in text
     assert "21 of 1 000 14 amount: not_be_null 7 reference_unique" in text
     assert "f1f1f1f1f1 " in text
+
+
+def test_the_datasets_page_says_what_is_open_in_quarantine_and_what_was_resolved(browser, facts):
+    assert "Quarantine" not in text_of(browser.get("/datasets"))
+    news = {"open": 1200, "opened": 7, "resolved": 30, "since": "run_1"}
+    facts.judge("run_2", evidence={"quarantine": news}, at=datetime(2026, 3, 2, tzinfo=UTC))
+    facts.judge("run_2", stage="audit", at=datetime(2026, 3, 3, tzinfo=UTC))
+    said = "Quarantine: 1 200 open , 7 new and 30 resolved since the run run_1 ; each with its times in"
+    for path in ("/datasets", "/datasets/fraud"):
+        assert said in text_of(browser.get(path)).replace("\u202f", " ")
 
 
 def test_a_dataset_without_a_version_says_what_to_do(browser):
@@ -280,6 +295,52 @@ def test_a_report_is_sent_as_it_is_in_a_sandbox(browser):
     answer = browser.get("/reports/fraud/run_1/gate.html")
     assert answer.text == "<h1>The gate's report</h1>"
     assert "sandbox allow-same-origin" in answer.headers["content-security-policy"]
+
+
+def test_a_version_shows_its_files_and_sends_them(browser):
+    text = text_of(browser.get("/datasets/fraud/1"))
+    assert "Exported 2026-03-01 12:32 UTC to file:///srv/exports/fraud/v1" in text
+    assert "train/part-00000.parquet 1 005 48 213 abababababababab…" in text
+    assert browser.get("/exports/fraud/1/train/part-00000.parquet").content == b"PAR1"
+    card = browser.get("/exports/fraud/1/README.md")
+    assert card.headers["content-type"] == "text/plain; charset=utf-8"
+    assert card.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in card.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/exports/fraud/1/../../../image.png", "/exports/fraud/1/..%2F..%2F..%2Fimage.png",
+     "/exports/fraud/2/README.md", "/exports/other/1/README.md", "/exports/fraud/1/croissant.json",
+     "/exports/fraud/1/train"],
+)  # fmt: skip
+def test_only_files_that_an_export_lists_are_sent(browser, path):
+    assert browser.get(path).status_code == 404
+
+
+def test_files_of_exports_need_a_login_too(open_anonymous, facts):
+    answer = open_anonymous(lambda: facts.url).get("/exports/fraud/1/README.md")
+    assert (answer.status_code, "fraud" in answer.text) == (401, False)
+
+
+def test_a_version_shows_where_each_column_comes_from(browser, facts, manifest):
+    def payments(column, by):
+        return {"source": "shop", "table": "payments", "column": column, "by": by}
+
+    lineage = {
+        "columns": {"id": [payments("id", "identity")], "mean": [
+            payments("amount", "aggregation"), payments("at", "window")], "one": []},
+        "rows": [payments("state", "filter")], "tables": [],
+    }  # fmt: skip
+    columns = [{"name": name, "type": "numeric"} for name in ("id", "mean", "one", "_id")]
+    facts.publish("f2" * 32, manifest | {"lineage": lineage, "columns": columns})
+    text = text_of(browser.get("/datasets/fraud/2"))
+    assert (
+        "Where each column comes from Column Made of Decided by id shop.payments.id identity"
+        " mean shop.payments.amount aggregation shop.payments.at window one no source column"
+        " Which rows there are was decided by shop.payments.state ."
+    ) in text
+    assert "Where each column comes from" not in text_of(browser.get("/datasets/fraud/1"))
 
 
 def test_a_warehouse_that_is_down_is_a_clear_page_without_the_password(open_pages):

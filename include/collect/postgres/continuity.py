@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from include.collect.postgres.describe import SourceTable, signature
+from include.collect.postgres.storage import Storage
 from include.core.batch import Standing, Table
-from include.core.shape import differences
+from include.core.shape import differences, former
 
 UNTOLD = "The stream does not tell its state: "
 LEFT_OUT = "it had been left out: "
+RESPELLED = "a type of its own was changed, so that values are printed otherwise: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,19 @@ def goes_on(standing: Standing, now: SourceTable) -> bool:
 def _unreadable(standing: Standing, now: SourceTable, published: bool) -> str | None:
     """Why changes that are still to be read cannot be told."""
     before = standing.table
+    was, is_now = Storage.of(before), Storage.of(now.table)
+    respelled = _respelled(before, now.table)
     same_to_the_eye = signature(before) == now.signature and before.key == now.table.key
     reasons = {
         f"{LEFT_OUT}{_first_reason(standing.left_out or '')}": standing.left_out is not None,
         "the publication did not hold it": not published,
-        "it was dropped and created again": _storage(before)[0] != _storage(now.table)[0],
+        "it was dropped and created again": was.oid != is_now.oid,
+        "it was not, or not as it is now, in the publication for a while": not was.published <= is_now.published,
         "a column was dropped and an equal one added under its name": (
             same_to_the_eye and bool(differences(before, now.table))
         ),
+        # A row is found by its text where that is its identity.
+        f"{RESPELLED}{', '.join(respelled)}": any(not before.key or name in before.key for name in respelled),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 
@@ -65,20 +72,27 @@ def _first_reason(left_out: str) -> str:
 def _unspoken(before: Table, now: SourceTable) -> str | None:
     """Why changes alone do not tell the table's state."""
     changed = differences(before, now.table)
-    _, files, entries = _storage(before)
-    _, files_now, entries_now = _storage(now.table)
-    moved = files != files_now
+    was, is_now = Storage.of(before), Storage.of(now.table)
+    moved = was.files != is_now.files
+    respelled = _respelled(before, now.table)
     reasons = {
         f"its key is ({', '.join(now.table.key)}) now": before.key != now.table.key,
         "partitions came, went, or were rewritten or emptied": moved and now.kind == "p",
         f"its rows were rewritten when it changed: {'; '.join(changed)}": moved and bool(changed),
-        "its rows were rewritten, into columns that look the same": moved and entries != entries_now,
+        "its rows were rewritten, into columns that look the same": moved and was.entries != is_now.entries,
+        f"{RESPELLED}{', '.join(respelled)}": bool(respelled),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-def _storage(table: Table) -> tuple[str, str, str]:
-    """The table's oid, its files and its columns' entries in the catalog, as `describe` put them together."""
-    oid, _, rest = (table.storage or "").partition(":")
-    files, _, entries = rest.partition(":")
-    return oid, files, entries
+def _respelled(before: Table, now: Table) -> list[str]:
+    """The columns, by the names they had, whose values may be printed otherwise than they were landed.
+
+    An enum's new label adds an entry and changes none.
+    """
+    was = former(before, now)
+    return [
+        was[column.name].name
+        for column in now.columns
+        if column.name in was and not set(was[column.name].spelling) <= set(column.spelling)
+    ]

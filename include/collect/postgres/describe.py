@@ -1,15 +1,13 @@
 """What a source's tables look like: columns with attnum, key, and which types are landed as they are."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from include.collect.postgres.storage import files_of, spellings, storage
 from include.core.batch import Column, Table
-from include.core.pseudonyms import CanonicalForm
+from include.specs import PostgresSource
 
 # Built-in types whose text and binary forms mean the same in every database. Not among them: types that hold
 # object ids or role names (regclass, aclitem), money (the locale's), xml (an optional library's).
@@ -48,25 +46,6 @@ WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgene
 ORDER BY a.attnum
 """
 
-# The files that hold the rows: the table's own, or those of all its partitions. A rewrite, a TRUNCATE, and a
-# partition that comes or goes change them.
-FILES = """
-SELECT c.oid::bigint, c.relfilenode::bigint, c.relreplident::text, c.relkind::text
-FROM pg_class c
-WHERE CASE WHEN %(parts)s THEN c.oid IN (SELECT relid FROM pg_partition_tree(%(oid)s) WHERE isleaf)
-      ELSE c.oid = %(oid)s END
-ORDER BY c.oid
-"""
-
-# Who belongs to a root, and since which transaction: what was written to a partition that was detached for a while
-# and attached again is not in the log as the root's.
-ATTACHED = """
-SELECT i.inhrelid::bigint, i.xmin::text
-FROM pg_partition_tree(%(oid)s) AS t JOIN pg_inherits i ON i.inhrelid = t.relid
-WHERE t.level > 0
-ORDER BY i.inhrelid
-"""
-
 # A deferrable key may be violated between two changes, so it identifies nothing.
 KEY = """
 SELECT a.attname
@@ -83,8 +62,7 @@ ORDER BY k.nth
 class SourceTable:
     """A table of the source. `identity` is pg_class.relreplident, `signature` what pgoutput says of columns.
 
-    `pii` are the columns declared personal; `leaves` are replica identity and kind of each partition that holds
-    rows, none for a table that is no root.
+    `leaves` are replica identity and kind of each partition that holds rows, none for a table that is no root.
     """
 
     oid: int
@@ -95,7 +73,6 @@ class SourceTable:
     identity: str
     table: Table
     portable: tuple[bool, ...]
-    pii: Mapping[str, CanonicalForm]
     leaves: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -127,56 +104,41 @@ def landed_as_sent(table: Table) -> bool:
     )
 
 
-def describe(cursor: Cursor, declared: str, pii: Mapping[str, CanonicalForm]) -> SourceTable | None:
-    """The table of that declared name; None if the source has none.
+def describe(cursor: Cursor, source: PostgresSource, declared: str) -> SourceTable | None:
+    """The source's table of that declared name; None if the database has none.
 
     Its key is that of its replica identity, for REPLICA IDENTITY FULL the primary key; empty if it has none.
-    `pii` has the canonical form of each column that is declared personal: those are read as text.
+    Columns that are declared personal are read as text.
     """
     cursor.execute(TABLE, {"name": declared})
     if (found := cursor.fetchone()) is None:
         return None
     oid, schema, name, kind, persistence, identity = found
+    pii, root = source.pii_of(declared), kind == "p"
     cursor.execute(COLUMNS, {"oid": oid, "portable": PORTABLE})
-    rows = [(*row[:5], row[5] and row[0] not in pii, *row[6:]) for row in cursor.fetchall()]
+    rows = cursor.fetchall()
     key: tuple[str, ...] = ()
     if identity != "n":
         cursor.execute(KEY, {"oid": oid, "identity": identity})
         key = tuple(attribute for (attribute,) in cursor.fetchall())
-    cursor.execute(FILES, {"oid": oid, "parts": kind == "p"})
-    files = cursor.fetchall()
-    attached = []
-    if kind == "p":
-        cursor.execute(ATTACHED, {"oid": oid})
-        attached = cursor.fetchall()
+    files = files_of(cursor, oid, root=root)
+    spelled = {} if all(row[5] for row in rows) else spellings(cursor, oid)
+    portable = tuple(row[5] and row[0] not in pii for row in rows)
     columns = tuple(
-        Column(column, spelled if portable else "text", number, (type_oid, modifier), missing, pii.get(column))
-        for column, number, type_oid, modifier, spelled, portable, missing, _ in rows
+        Column(
+            column, type_name if as_it_is else "text", number, (type_oid, modifier), missing, pii.get(column),
+            spelled.get(number, ()),
+        )
+        for (column, number, type_oid, modifier, type_name, _, missing, _), as_it_is in zip(
+            rows, portable, strict=True
+        )
+    )  # fmt: skip
+    stored = storage(
+        cursor, oid, [file[:2] for file in files], [row[7] for row in rows], source.publication, root=root
     )
-    storage = _storage(oid, [file[:2] for file in files], attached, [row[7] for row in rows])
     return SourceTable(
         oid, schema, name, kind, persistence, identity,
-        table=Table(declared, columns, key, storage),
-        portable=tuple(row[5] for row in rows),
-        pii=pii,
-        leaves=tuple((leaf, leaf_kind) for _, _, leaf, leaf_kind in files) if kind == "p" else (),
+        table=Table(declared, columns, key, str(stored)),
+        portable=portable,
+        leaves=tuple((leaf, leaf_kind) for _, _, leaf, leaf_kind in files) if root else (),
     )  # fmt: skip
-
-
-def stored_as_seen(cursor: Cursor, table: SourceTable) -> bool:
-    """Whether the files that this transaction's snapshot sees in pg_class are still the table's, as of now."""
-    cursor.execute(
-        f"SELECT bool_and(relfilenode = pg_relation_filenode(oid)) FROM ({FILES}) AS f",  # noqa: S608  # a constant
-        {"oid": table.oid, "parts": table.kind == "p"},
-    )
-    return cursor.fetchone() != (False,)
-
-
-def _storage(oid: int, files: list[tuple[int, int]], attached: list[tuple[int, str]], entries: list[str]) -> str:
-    """The table's oid, what tells its files from others (a number, or a hash of several), its columns' entries."""
-    alone = [owner for owner, _ in files] == [oid]
-    return f"{oid}:{files[0][1] if alone else _hash([files, attached])}:{_hash(entries)}"
-
-
-def _hash(parts: list[Any]) -> str:
-    return sha256(repr(parts).encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ from include.collect.postgres.snapshot import landed_value, open_snapshot
 from include.core.batch import TableSnapshot
 from include.core.errors import RetriableError
 from include.core.pseudonyms import PseudonymKey
+from include.specs import PostgresSource
 from include.warehouse.checksum import Content
 
 
@@ -24,6 +25,7 @@ class Mark:
     The tables stay locked against a change of shape while the mark is held.
     """
 
+    source: PostgresSource
     position: Position
     session: Connection
     snapshots: tuple[TableSnapshot, ...]
@@ -36,9 +38,8 @@ class Mark:
 
         Where one of those is part of the key, a row's identity is what is left of it.
         """
-        (snapshot,) = self.of([name])
         with self.session.cursor() as cursor:
-            table = describe(cursor, name, snapshot.table.pii)
+            table = describe(cursor, self.source, name)
         if table is None:
             raise RetriableError(f"Table {name!r} is not part of the mark.", fix="run again.")
         shown = [
@@ -65,4 +66,4 @@ def mark(sessions: Sessions, names: Sequence[str], key: PseudonymKey | None) -> 
             now = current_position(cursor)
             lsn, exported = create_slot(cursor, f"{source.slot}_anew", temporary=True)
             snapshots = open_snapshot(session, exported, source, names, key)
-        yield Mark(now.at(lsn), session, snapshots)
+        yield Mark(source, now.at(lsn), session, snapshots)

@@ -64,7 +64,7 @@ class Pass:
         anew = {each.now.table.name: each.anew for each in courses if each.anew}
         with ExitStack() as stack:
             cursor = stack.enter_context(catalog.cursor())
-            relations = Relations(cursor, courses)
+            relations = Relations(cursor, self._source, courses)
             # A stream has one form for all of its tables: a single column that is landed as text makes all text.
             shapes = [table for each in courses for table in (each.before, each.now.table) if table]
             binary = all(map(landed_as_sent, shapes))
@@ -157,8 +157,7 @@ class Pass:
             self.standings[name] = Standing(known.table if known else Table(name, (), ()), reason)
         followed = [self.standings[name] for name in self._source.tables if name in self.standings]
         self.settled = not set(last.left_out) & set(relations.lost) and all(
-            (now := describe(cursor, standing.table.name, self._source.pii_of(standing.table.name))) is not None
-            and goes_on(standing, now)
+            (now := describe(cursor, self._source, standing.table.name)) is not None and goes_on(standing, now)
             for standing in followed
             if standing.left_out is None
         )

@@ -47,7 +47,7 @@ def preflight(connection: Connection, source: PostgresSource, *, apart: bool = F
     Raises one FatalError that lists every fault. With `apart`, faults of tables keep only those from being read.
     """
     with connection.cursor() as cursor:
-        found = {name: describe(cursor, name, source.pii_of(name)) for name in source.tables}
+        found = {name: describe(cursor, source, name) for name in source.tables}
         tables = tuple(table for table in found.values() if table is not None)
         publication = find_publication(cursor, source.publication)
         published = publication.tables if publication else {}

@@ -1,14 +1,14 @@
 """Replace personal values by pseudonyms in a snapshot's COPY stream, and find those columns at the source."""
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, cast
 
 from include.collect.pseudonyms import Fields
 from include.core.batch import Table
 from include.core.pseudonyms import CanonicalForm, PseudonymKey
 
-Copy = Callable[[IO[bytes], Sequence[int | None]], int]
+Copy = Callable[[IO[bytes]], int]
 
 _INT16 = struct.Struct("!h").unpack_from
 _INT32 = struct.Struct("!i").unpack_from
@@ -30,7 +30,7 @@ def copy_of(table: Table, copy: Copy, key: PseudonymKey | None) -> Copy:
     if not table.pii:
         return copy
     fields = Fields(table, table.pii, key)
-    return lambda target, constants: copy(cast("IO[bytes]", PseudonymisedCopy(target, fields)), constants)
+    return lambda target: copy(cast("IO[bytes]", PseudonymisedCopy(target, fields)))
 
 
 class PseudonymisedCopy:

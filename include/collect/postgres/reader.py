@@ -118,7 +118,7 @@ class PostgresReader:
                 names = [table.table.name for table in plan.tables]
                 found = stack.enter_context(mark(self._sessions, names, self.key))
                 with self._sessions.main().cursor() as cursor:
-                    now = {name: describe(cursor, name, self.source.pii_of(name)) for name in names}
+                    now = {name: describe(cursor, self.source, name) for name in names}
                 changed = [
                     snapshot.table.name
                     for snapshot in found.snapshots

@@ -8,6 +8,7 @@ from include.collect.postgres.continuity import Course, course
 from include.collect.postgres.describe import describe, signature
 from include.collect.postgres.pgoutput import Relation
 from include.core.batch import Standing, Table
+from include.specs import PostgresSource
 
 
 class Relations:
@@ -18,8 +19,8 @@ class Relations:
     understood, and why: from there on the stream cannot tell their state.
     """
 
-    def __init__(self, cursor: Cursor, courses: Iterable[Course]) -> None:
-        self._cursor = cursor
+    def __init__(self, cursor: Cursor, source: PostgresSource, courses: Iterable[Course]) -> None:
+        self._cursor, self._source = cursor, source
         self._courses = {each.now.oid: each for each in courses}
         self._switched: set[int] = set()
         self.lost = {each.now.table.name: each.anew for each in courses if each.before is None and each.anew}
@@ -50,7 +51,7 @@ class Relations:
 
     def _look_again(self, known: Course) -> Course:
         """The table may have changed since the pass began."""
-        table = describe(self._cursor, known.now.table.name, known.now.pii)
+        table = describe(self._cursor, self._source, known.now.table.name)
         if table is None or table.oid != known.now.oid:
             return known
         again = course(Standing(known.now.table), table, published=True)

@@ -1,6 +1,6 @@
 """A consistent snapshot of a source's tables, as of the moment its slot began."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import IO
 
@@ -8,13 +8,14 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from include.collect.postgres.describe import SourceTable, describe, stored_as_seen
+from include.collect.postgres.describe import SourceTable, describe
 from include.collect.postgres.errors import errors_of
 from include.collect.postgres.pseudonyms import copy_of
+from include.collect.postgres.storage import stored_as_seen
 from include.core.batch import TableSnapshot
 from include.core.errors import RetriableError
 from include.core.failpoints import failpoint
-from include.core.pseudonyms import CanonicalForm, PseudonymKey
+from include.core.pseudonyms import PseudonymKey
 from include.specs import PostgresSource
 
 
@@ -33,36 +34,33 @@ def open_snapshot(
         # With row-level security in the way, an error is better than a part of the rows.
         cursor.execute("SET LOCAL row_security = off")
         cursor.execute("SET LOCAL lock_timeout = '60s'")
-        held = [_hold(cursor, name, source.pii_of(name)) for name in tables]
+        held = [_hold(cursor, source, name) for name in tables]
     copies = ((table, partial(_copy, connection, source.name, table)) for table in held)
     return tuple(TableSnapshot(table.table, copy_of(table.table, copy, key)) for table, copy in copies)
 
 
-def _hold(cursor: Cursor, name: str, pii: Mapping[str, CanonicalForm]) -> SourceTable:
+def _hold(cursor: Cursor, source: PostgresSource, name: str) -> SourceTable:
     gone = RetriableError(
         f"Table {name!r} was rewritten, truncated or dropped while its snapshot began.", fix="run again."
     )
-    if (table := describe(cursor, name, pii)) is None:
+    if (table := describe(cursor, source, name)) is None:
         raise gone
     try:
         cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(table.whole))
     except errors.UndefinedTable:
         raise gone from None
-    if not stored_as_seen(cursor, table):
+    if not stored_as_seen(cursor, table.oid, root=table.kind == "p"):
         raise gone
     return table
 
 
 @failpoint("snapshot.copy")
-def _copy(
-    connection: Connection, source: str, table: SourceTable, target: IO[bytes], constants: Sequence[int | None]
-) -> int:
-    """COPY the table's rows and the constants into `target`; returns the number of rows."""
+def _copy(connection: Connection, source: str, table: SourceTable, target: IO[bytes]) -> int:
+    """COPY the table's rows into `target`; returns their number."""
     columns = [
         landed_value(sql.Identifier(column.name), portable)
         for column, portable in zip(table.table.columns, table.portable, strict=True)
     ]
-    columns += [sql.SQL("{}::bigint").format(sql.Literal(constant)) for constant in constants]
     command = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)").format(
         sql.SQL(", ").join(columns), table.whole
     )

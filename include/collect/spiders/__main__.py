@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import sys
 import threading
@@ -111,6 +112,12 @@ def _end_with_parent(folder: str) -> None:
     os._exit(1)
 
 
+def _limit_memory(most: int) -> None:
+    """Beyond so many bytes an allocation fails, and with it the page that asks for them, not the machine."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 def _remembered(folder: Path) -> Iterator[tuple[bool, Remembered]]:
     """What the parent knows: whether a visit is of this crawl or of the one before, and the visit."""
     with (folder / "visits.jsonl").open() as file:
@@ -126,6 +133,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(job["folder"],), daemon=True).start()
     # Read when OpenCV is imported, at the first picture: a few kilobytes may claim to unfold into gigabytes.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
+    _limit_memory(job["max_memory"])
     spider = import_module(f"include.collect.spiders.{job['spider']}").Spider
     say(tables=[{"name": m.table, "key": m.key, "columns": m.columns()} for m in spider.models])
     site = Site.of(job["base_url"])

@@ -13,6 +13,7 @@ from scrapy.utils.response import get_meta_refresh
 from twisted.python.failure import Failure
 
 from include.collect.spiders.frontier import MOST_HOPS, Frontier, Refused
+from include.collect.spiders.judge import announce
 from include.collect.spiders.records import File, Found, Page, Record, Seen
 from include.core.crawl import Link, Outcome, Remembered
 
@@ -98,6 +99,7 @@ class SiteSpider(scrapy.Spider):
             yield from self._read(response, link)
 
     def _read(self, response: Response, link: Link) -> Iterator[Seen | Request]:
+        announce(link)
         try:
             findings = list(self._findings(response, link))
             links, refused = self._links(response, link, findings)

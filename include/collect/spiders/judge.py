@@ -11,10 +11,9 @@ from typing import Any, Self
 from pydantic import ValidationError
 from scrapy.crawler import Crawler
 
-from include.collect.spiders.records import UNSTORABLE, Found, Page, Seen
+from include.collect.spiders.records import LONGEST_KEY, UNSTORABLE, Found, Page, Seen
+from include.core.crawl import KILLED, Link
 
-# A key is indexed, and Postgres indexes no more than some 2,700 bytes.
-LONGEST_KEY = 2_000
 log = logging.getLogger(__name__)
 
 Rejection = tuple[str, str | None, dict[str, Any], list[str]]
@@ -33,23 +32,18 @@ class Judge:
         return cls(Path(crawler.settings["JOB_FOLDER"]))
 
     def process_item(self, item: Seen) -> Seen:
-        link = item.link
+        if item.found:
+            announce(item.link)
         rows: list[tuple[str, str, list[str | None]]] = []
         rejected = [
             _rejected(Page.table, each.path, {Page.key: each.path}, [each.reason]) for each in item.refused
         ]
         if item.reason is not None:
-            rejected.append(_rejected(Page.table, link.path, {Page.key: link.path}, [item.reason]))
+            rejected.append(_unread(item.link, item.reason))
         pictures: list[str] = []
         for found in item.found:
             self._judge(found, rows, rejected, pictures)
-        visit = {
-            "visit": link.visit, "path": link.path, "outcome": item.outcome, "depth": link.depth,
-            "links": [each.pack() for each in item.links], "etag": item.etag, "last_modified": item.last_modified,
-            "rows": rows, "rejected": rejected, "pictures": pictures,
-            "reason": item.reason,
-        }  # fmt: skip
-        say(seen=visit)
+        say(seen=_visit(item, rows, rejected, pictures))
         return item
 
     def _judge(self, found: Found, rows: list[Any], rejected: list[Rejection], pictures: list[str]) -> None:
@@ -67,9 +61,6 @@ class Judge:
             return
         row = record.row()
         key = row[[name for name, _ in model.columns()].index(model.key)]
-        if reasons := _unlandable(model.columns(), row, model.key, key):
-            rejected.append(_rejected(model.table, key, found.values, reasons))
-            return
         for picture in record.pictures():
             pictures.append(picture.path)
             if picture.path not in self._written:
@@ -80,25 +71,28 @@ class Judge:
         rows.append((model.table, key, row))
 
 
+def announce(link: Link) -> None:
+    """Say, before a page is read, what is to be told of it if this process does not live to tell."""
+    say(reading=_visit(Seen(link, "unread", reason=KILLED), [], [_unread(link, KILLED)], []))
+
+
+def _visit(seen: Seen, rows: list[Any], rejected: list[Rejection], pictures: list[str]) -> dict[str, Any]:
+    link = seen.link
+    return {
+        "visit": link.visit, "path": link.path, "outcome": seen.outcome, "depth": link.depth,
+        "links": [each.pack() for each in seen.links], "etag": seen.etag, "last_modified": seen.last_modified,
+        "rows": rows, "rejected": rejected, "pictures": pictures, "reason": seen.reason,
+    }  # fmt: skip
+
+
+def _unread(link: Link, reason: str) -> Rejection:
+    return _rejected(Page.table, link.path, {Page.key: link.path}, [reason])
+
+
 def say(**facts: Any) -> None:
     """One line of JSON to the parent process."""
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
-
-
-def _unlandable(columns: list[tuple[str, str]], row: list[str | None], key: str, value: str | None) -> list[str]:
-    """Why Postgres would refuse the row, whatever its model allows."""
-    reasons = []
-    for (name, kind), text in zip(columns, row, strict=True):
-        if text is not None and UNSTORABLE.search(text):
-            reasons.append(f"{name}: badly_encoded")
-        elif text is not None and kind == "bigint" and not -(2**63) <= int(text) < 2**63:
-            reasons.append(f"{name}: out_of_range")
-    if not value:
-        reasons.append(f"{key}: no_key")
-    elif len(value.encode("utf-8", "replace")) > LONGEST_KEY:
-        reasons.append(f"{key}: too_long")
-    return reasons
 
 
 def _rejected(table: str, key: Any, values: Mapping[str, Any], reasons: list[str]) -> Rejection:

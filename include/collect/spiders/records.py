@@ -9,7 +9,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from include.collect.spiders.frontier import Refused
@@ -19,6 +19,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 40_000_000
 # NUL, and halves of surrogate pairs, which a page can write as entities: no text of Postgres holds them.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# A key is indexed, and Postgres indexes no more than some 2,700 bytes.
+LONGEST_KEY = 2_000
 POSTGRES_TYPES = {bool: "boolean", int: "bigint", Decimal: "numeric", float: "double precision"}
 
 
@@ -95,14 +97,31 @@ Picture = Annotated[Image, PlainValidator(_image)]
 
 
 class Record(BaseModel):
-    """One row of `table`, identified by `key`. Fields become columns in their order.
+    """One row of `table`, identified by `key`: the one declaration of what such a record must be.
 
-    A Picture becomes three: its path under its own name, `width` and `height` in pixels.
+    Fields become columns in their order. A Picture becomes three: its path under its own name, `width` and
+    `height` in pixels. What no table could hold is refused whatever a field allows, beside all else that is wrong.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
     table: ClassVar[str]
     key: ClassVar[str]
+
+    @field_validator("*")
+    @classmethod
+    def _landable(cls, value: Any, info: ValidationInfo) -> Any:
+        """Postgres holds no NUL and no half of a surrogate pair, integers of 64 bits, and no key of any length."""
+        text = "" if value is None or isinstance(value, Image) else str(value)
+        if UNSTORABLE.search(text):
+            raise PydanticCustomError("badly_encoded", "the text holds characters that Postgres does not")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise PydanticCustomError("out_of_range", "the number has more than 64 bits")
+        if info.field_name == cls.key and not isinstance(value, Image):
+            if not text:
+                raise PydanticCustomError("no_key", "the record names no key")
+            if len(text.encode("utf-8", "replace")) > LONGEST_KEY:
+                raise PydanticCustomError("too_long", "the key is too long to be indexed")
+        return value
 
     @classmethod
     def columns(cls) -> list[tuple[str, str]]:

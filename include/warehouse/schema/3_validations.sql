@@ -27,6 +27,12 @@ ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS evidence jsonb NOT NULL 
 COMMENT ON COLUMN sluice.validations.evidence IS
     'What the judgement rests on besides the outcomes, by what it speaks of; it goes into the version''s manifest.';
 
+ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS tells boolean GENERATED ALWAYS AS
+    (rows > 0 AND NOT jsonb_path_exists(outcomes, '$[*] ? (@.exception != null)')) STORED;
+COMMENT ON COLUMN sluice.validations.tells IS
+    'Whether every rule was judged on some rows: else a row that was not rejected need not be good.';
+
+
 -- For one in which nothing could be held yet. Only then: the check reads the whole table, and locks it.
 DO $$
 BEGIN
@@ -37,8 +43,11 @@ BEGIN
     END IF;
 END $$;
 
--- The newest of a dataset, however many there are.
-CREATE INDEX IF NOT EXISTS validations_of_a_dataset ON sluice.validations (dataset, stage, judged_at);
+-- The lists of judgements, of all datasets and of one, newest first: what they cost does not grow with their number.
+CREATE INDEX IF NOT EXISTS validations_newest ON sluice.validations (judged_at DESC, run DESC, dataset, stage);
+CREATE INDEX IF NOT EXISTS validations_of_a_dataset
+    ON sluice.validations (dataset, judged_at DESC, run DESC, stage);
+CREATE INDEX IF NOT EXISTS validations_of_a_stage ON sluice.validations (dataset, stage, judged_at);
 
 SELECT sluice.only_grows('sluice.validations');
 GRANT INSERT ON sluice.validations TO sluice_writer;

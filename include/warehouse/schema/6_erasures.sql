@@ -32,6 +32,11 @@ CREATE TABLE IF NOT EXISTS sluice.retirements (
     PRIMARY KEY (dataset, version),
     FOREIGN KEY (dataset, version) REFERENCES sluice.versions
 );
+-- For a warehouse where erasures alone retired versions: either an erasure did, or a policy of retention.
+ALTER TABLE sluice.retirements ALTER COLUMN request DROP NOT NULL;
+ALTER TABLE sluice.retirements ADD COLUMN IF NOT EXISTS policy text;
+ALTER TABLE sluice.retirements DROP CONSTRAINT IF EXISTS by_request_or_policy;
+ALTER TABLE sluice.retirements ADD CONSTRAINT by_request_or_policy CHECK ((request IS NULL) <> (policy IS NULL));
 COMMENT ON TABLE sluice.retirements IS 'Versions whose table is gone; what they were stays in sluice.versions.';
 
 -- Removes the rows of one quarantine whose `field` is one of `subjects`, and says so in sluice.removals.
@@ -94,9 +99,11 @@ BEGIN
         ORDER BY (SELECT max(batch::bigint) FROM jsonb_each_text(sluice.pinned(v.manifest)) AS s (source, batch))
             DESC NULLS LAST, v.version DESC LIMIT 1;
         IF left_over IS NOT NULL THEN
-            PERFORM sluice.point_at(dataset_name, left_over);
+            PERFORM sluice.show(dataset_name, left_over, false, 'retire', request, format('%s was retired', target));
         ELSE
             DELETE FROM sluice.current_versions WHERE dataset = dataset_name;
+            PERFORM sluice.moved(dataset_name, NULL, to_retire, false, 'retire', request,
+                                 format('%s was retired, and none is left', target));
             SELECT string_agg(format('NULL::%s AS %I', format_type(atttypid, atttypmod), attname), ', '
                               ORDER BY attnum) INTO columns
             FROM pg_attribute

@@ -41,6 +41,16 @@ CREATE INDEX IF NOT EXISTS records_of_a_visit ON crawls.records (source, crawl, 
 COMMENT ON COLUMN crawls.records.kept IS
     'From an earlier crawl, of a page that could not be read since: it stays as it is landed.';
 
+CREATE TABLE IF NOT EXISTS crawls.deaths (
+    source text NOT NULL,
+    crawl bigint NOT NULL,
+    visit text NOT NULL,
+    times integer NOT NULL,
+    PRIMARY KEY (source, crawl, visit)
+);
+COMMENT ON TABLE crawls.deaths IS 'How often the spider''s process died while it read a page of the crawl under way.';
+
+ALTER TABLE crawls.deaths OWNER TO sluice_writer;
 ALTER TABLE crawls.runs OWNER TO sluice_writer;
 ALTER TABLE crawls.visits OWNER TO sluice_writer;
 ALTER TABLE crawls.records OWNER TO sluice_writer;

@@ -93,7 +93,7 @@ class Line:
         """The same of the table at the source, where types of its own are as their output functions print them."""
         connection = connect(self.url)
         with connection, connection.cursor() as cursor:
-            found = describe(cursor, table, {})
+            found = describe(cursor, self.source, table)
             names = [column.name for column in found.table.columns]
             values = (
                 landed_value(sql.Identifier(name), own) for name, own in zip(names, found.portable, strict=True)

@@ -7,7 +7,7 @@ from include.collect.postgres.describe import SourceTable
 from include.core.batch import Column, Standing, Table
 
 ITEMS = Table("items", (Column("id", "integer", 1, (23, -1)),), ("id",), "7:7:a")
-NOW = SourceTable(7, "public", "items", "r", "p", "d", ITEMS, (True,), {})
+NOW = SourceTable(7, "public", "items", "r", "p", "d", ITEMS, (True,))
 
 
 def test_a_table_that_is_as_it_was_landed_goes_on_by_its_changes():

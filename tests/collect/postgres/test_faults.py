@@ -1,11 +1,6 @@
 """Wherever a run is broken, the next one ends right: every step of a run, and every way of breaking there."""
 
-import json
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg2
@@ -15,15 +10,14 @@ from psycopg2 import sql
 from include.collect.postgres import decommission
 from include.collect.postgres.slot import Position, lsn_number
 from include.core.errors import RetriableError
-from include.core.failpoints import ACTIONS, STEPS, SWITCH, SWITCHED_ON
+from include.core.failpoints import ACTIONS, COLLECTING
 from include.core.seeds import seed_of
 from include.pipeline.reconcile import reconcile
 from include.specs import PostgresSource
 from include.warehouse.connection import transaction
 from include.warehouse.prepare import prepare
+from tests.broken_runs import BrokenRuns
 from tests.collect.postgres.conftest import AT, Line
-
-ROOT = Path(__file__).resolve().parents[3]
 
 # Each case has a schema of its own in one database; {s} stands for it.
 BEFORE = """
@@ -69,44 +63,20 @@ WHERE position_from IS DISTINCT FROM reached OR seq_from <> coalesce(seq, 0) + 1
 """
 
 
-class BrokenRuns:
-    """The process that forks a run for each fault."""
-
-    def __init__(self):
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.collect.postgres.broken_runs"], env=os.environ | {SWITCH: SWITCHED_ON},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        )  # fmt: skip
-
-    def collect(self, line, fault, while_it_hangs=lambda: None):
-        """Let a run meet the fault; returns its exit code and how often it reached each step."""
-        changes = [change.format(s=line.source.name) for change in CHANGES]
-        self._say(
-            source=line.source.model_dump(mode="json"), url=line.url, warehouse=line.warehouse, fault=fault,
-            changes=changes,
-        )  # fmt: skip
-        if (heard := self._hear()) == "hangs":
-            while_it_hangs()
-            self._say(enough=True)
-            heard = self._hear()
-        return heard
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait(20)
-
-    def _say(self, **line):
-        self._process.stdin.write(json.dumps(line) + "\n")
-        self._process.stdin.flush()
-
-    def _hear(self):
-        return json.loads(self._process.stdout.readline())
+def collect(runs, line, fault, while_it_hangs=lambda: None):
+    """Let a run meet the fault; its exit code and how often it reached each step."""
+    case = {
+        "source": line.source.model_dump(mode="json"),
+        "url": line.url,
+        "warehouse": line.warehouse,
+        "changes": [change.format(s=line.source.name) for change in CHANGES],
+    }
+    return runs.run(case, fault, while_it_hangs)
 
 
 @pytest.fixture(scope="module")
 def broken_runs():
-    runs = BrokenRuns()
+    runs = BrokenRuns("tests.collect.postgres.broken_collection:collect_twice")
     yield runs
     runs.close()
 
@@ -141,7 +111,7 @@ def new_line(postgres):
 def reached(new_line, broken_runs):
     """How often a whole run reaches each step."""
     line = new_line("census")
-    code, counts = broken_runs.collect(line, None)
+    code, counts = collect(broken_runs, line, None)
     assert code == 0
     line.wait_until(lambda: not line.slot("active"))
     decommission(line.source, line.url)
@@ -174,11 +144,11 @@ def assert_right(line):
 
 
 def test_a_run_reaches_every_step_that_can_be_broken(reached):
-    assert set(reached) == set(STEPS)
+    assert set(reached) == set(COLLECTING)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", COLLECTING)
 def test_broken_at_any_step_in_any_way_the_next_run_ends_right(new_line, broken_runs, reached, step, action):
     line = new_line(f"{step}_{action}".replace(".", "_"))
     hit = 1 + seed_of(step, action) % reached[step]
@@ -188,7 +158,7 @@ def test_broken_at_any_step_in_any_way_the_next_run_ends_right(new_line, broken_
             with pytest.raises(RetriableError, match="Another run is reading"):
                 line.collect()
 
-    code, _ = broken_runs.collect(line, f"{step}={action}:{hit}", another_run_is_refused)
+    code, _ = collect(broken_runs, line, f"{step}={action}:{hit}", another_run_is_refused)
     assert code == {"reject": 1, "fail": 1, "hang": -9, "kill": -9}[action]
     line.execute(*(statement.format(s=line.source.name) for statement in AFTER))
     assert_right(line)

@@ -67,6 +67,9 @@ TYPES = [
     ("public.truth", ["true"], False),
     ("public.spot", ["ROW(1, 'a,b')", "ROW(NULL, NULL)"], False),
     ("public.mood[]", ["'{ok,\"so so\"}'"], False),
+    # The one extension that the embedded server has.
+    ("public.vector(3)", ["'[1,-2.5,3e-05]'"], False),
+    ("public.vector[]", ["""'{"[1]",NULL,"[1,2]"}'"""], False),
     ("money", ["'12.34'"], False),
     ("regclass", ["'pg_class'"], False),
 ]
@@ -86,6 +89,7 @@ def types_come_through(shop, types):
     """Land values of every type by snapshot and by stream, and compare; returns the stream's form."""
     columns = ", ".join(f"c{n} {kind}" for n, (kind, _, _) in enumerate(types))
     shop.execute(
+        "CREATE EXTENSION vector",
         "CREATE TYPE mood AS ENUM ('ok', 'so so')",
         "CREATE DOMAIN truth AS boolean",
         "CREATE TYPE spot AS (x int, label text)",

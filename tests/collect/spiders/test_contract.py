@@ -54,8 +54,8 @@ def start(url: str, folder: Path, **changed: object) -> subprocess.Popen[str]:
     job = {
         "spider": "shop_site", "base_url": f"{url}/", "user_agent": "Sluice/0 (+test@localhost)", "robots": "",
         "delay": 0, "retry_pause": 0.01, "max_pages": 100, "max_depth": 10, "max_variants": 10,
-        "max_body": 100_000, "page_timeout": 10, "timeout": 600, "folder": str(folder), "private": True,
-        "proxy_hosts": [],
+        "max_body": 100_000, "max_memory": 2**31, "page_timeout": 10, "timeout": 600, "folder": str(folder),
+        "private": True, "proxy_hosts": [],
     }  # fmt: skip
     (folder / "visits.jsonl").touch()
     child = subprocess.Popen(

@@ -27,7 +27,10 @@ class Refusing(Thing):
 def judged(tmp_path, capsys):
     def judge(model=Thing, **values):
         Judge(tmp_path).process_item(Seen(Link("/a"), "read", found=(Found(model, values),)))
-        seen = json.loads(capsys.readouterr().out)["seen"]
+        said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        # Should the process die of it, there is something to tell all the same.
+        assert (said[0]["reading"]["visit"], said[0]["reading"]["reason"]) == ("/a", "spider: killed")
+        seen = said[1]["seen"]
         return seen["rows"], [(key, reasons) for _, key, _, reasons in seen["rejected"]]
 
     return judge
@@ -47,6 +50,8 @@ def test_a_good_record_is_a_row_under_its_key(judged):
         ("", 1, ["name: no_key"]),
         ("a" * 2_001, 1, ["name: too_long"]),
         ("a", "many", ["size: int_parsing"]),
+        ("a\x00", 2**63, ["name: badly_encoded", "size: out_of_range"]),
+        ("", "many", ["name: no_key", "size: int_parsing"]),
     ],
 )
 def test_what_no_table_could_hold_is_rejected(judged, name, size, reasons):

@@ -97,3 +97,22 @@ def test_every_fault_of_a_record_is_named():
     assert reasons(name="", rank="many", image=b"", colour="red") == [
         ("name", "string_too_short"), ("rank", "int_parsing"), ("image", "empty"), ("colour", "extra_forbidden"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"rank": 2**63}, ("rank", "out_of_range")),
+        ({"rank": -(2**63) - 1}, ("rank", "out_of_range")),
+        ({"name": "a" * 2_001}, ("name", "too_long")),
+        ({"name": "ä" * 1_001}, ("name", "too_long")),
+    ],
+)
+def test_what_no_table_could_hold_is_refused_whatever_the_field_allows(values: dict, reason: tuple[str, str]):
+    assert reasons(**values) == [reason]
+    assert reasons(**values, image=b"") == [reason, ("image", "empty")]
+
+
+def test_the_largest_and_the_smallest_number_and_the_longest_key_that_a_table_holds_are_rows():
+    for rank in (2**63 - 1, -(2**63)):
+        assert Shown(name="a" * 2_000, rank=rank, image=encoded(".png")).rank == rank

@@ -1,0 +1,105 @@
+"""An image recipe in shards from storage to storage, against bare Albumentations in as many processes."""
+
+import shutil
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._databases import Databases, databases, scaled
+from benchmarks.harness import report
+from include.augment.neighbours import cores
+from include.core.refs import Candidate, Gated, GateDecision
+from include.pipeline.augment import augment_shard, plan_images
+from include.specs import Augment, Dataset
+from include.warehouse.connection import transaction
+
+QUESTION = "images a second that the recipe `digits` makes: 20,000 of 256 × 256, in colour, on all cores"
+GOAL = 0.8
+ROUNDS = 3
+MADE, SIDE = scaled(20_000), 256
+SHARDS = cores()
+DATASET = Dataset(name="bench", sources=("site",), key="id", image="image", label="label",
+                  augment=Augment(recipe="digits", ratio=1.0, shards=SHARDS))  # fmt: skip
+
+
+def run() -> dict[str, Any]:
+    folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
+    pool = ProcessPoolExecutor(SHARDS, mp_context=get_context("spawn"))
+    try:
+        with databases() as places:
+            places.make_warehouse()
+            _fill(places, folder)
+            rounds = [(_ours(places, folder, pool), _bare(pool)) for _ in range(ROUNDS + 1)][1:]
+    finally:
+        pool.shutdown()
+        shutil.rmtree(folder)
+    ours, bare = map(list, zip(*rounds, strict=True))
+    return report(
+        "images", QUESTION, ours, bare, goal=GOAL, peer="bare Albumentations", unit="images/s", at_least=True
+    )
+
+
+def _picture(number: int) -> np.ndarray:
+    """A smooth colour picture with some grain, as photographs are."""
+    import cv2
+
+    draw = np.random.default_rng(number)
+    coarse = draw.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    grain = draw.integers(0, 6, (SIDE, SIDE, 3), dtype=np.uint8)
+    return cv2.add(cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), grain)
+
+
+def _fill(places: Databases, folder: Path) -> None:
+    """Half as many pictures of one class as are to be made, and three times as many of the other."""
+    import cv2
+
+    (folder / "images").mkdir()
+    few = MADE // 2
+    for number in range(few):
+        cv2.imwrite(str(folder / f"images/{number}.png"), _picture(number))
+    with transaction(places.warehouse) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE staging.passed AS SELECT n AS id, 'images/' || n || '.png' AS image,"
+            " CASE WHEN n < %s THEN 'few' ELSE 'many' END AS label, n::text AS _id, 'train' AS _split"
+            " FROM generate_series(0, %s - 1) AS n",
+            (few, 4 * few),
+        )
+
+
+def _gated() -> Gated:
+    candidate = Candidate(dataset="bench", run="r", table="built", batches={}, rows=2 * MADE, sql_hash="x")
+    return Gated(candidate=candidate, table="passed", passed=2 * MADE, quarantined=0, reasons={},
+                 decision=GateDecision(decision="publish"), suite_hash="x", report="x")  # fmt: skip
+
+
+def _ours(places: Databases, folder: Path, pool: ProcessPoolExecutor) -> float:
+    # What an earlier round made would not be written again.
+    for made in folder.glob("images/??"):
+        shutil.rmtree(made)
+    begun = time.perf_counter()
+    plan = plan_images(places.warehouse, DATASET, _gated())
+    shards = [pool.submit(augment_shard, places.warehouse, DATASET, _gated(), shard, folder) for shard in plan]
+    made = sum(shard.result()["made"] for shard in shards)
+    return made / (time.perf_counter() - begun)
+
+
+def _bare(pool: ProcessPoolExecutor) -> float:
+    begun = time.perf_counter()
+    list(pool.map(_transform, [MADE // SHARDS] * SHARDS))
+    return MADE // SHARDS * SHARDS / (time.perf_counter() - begun)
+
+
+def _transform(count: int) -> None:
+    import albumentations as A
+
+    from include.augment.recipes import digits  # first: it keeps Albumentations from asking for newer releases
+
+    recipe = A.Compose(digits(), seed=0)
+    pictures = [_picture(number) for number in range(16)]
+    for number in range(count):
+        recipe(image=pictures[number % 16])

@@ -1,0 +1,16 @@
+"""Airflow DAGs for a dataset's versions: move its view and tag a version by hand; old ones go by themselves."""
+
+from airflow.sdk import DAG
+
+from include.catalog import DATASETS
+from include.orchestration import assets, defaults, keeping
+
+for dataset in DATASETS:
+    asset = assets.dataset_asset(dataset.name)
+    with DAG(**defaults.roll_back_dag(dataset)):
+        keeping.roll_back.override(outlets=[asset])(dataset.name)
+    with DAG(**defaults.tag_dag(dataset)):
+        keeping.tag(dataset.name)
+    if dataset.retention:
+        with DAG(schedule=asset, **defaults.retain_dag(dataset)):
+            keeping.retain(dataset.name)

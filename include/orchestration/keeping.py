@@ -1,0 +1,51 @@
+"""The tasks that move a view, tag a version and let old versions go; who ran the DAG is on record with it."""
+
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+
+from include import catalog
+from include.orchestration import places
+from include.orchestration.asked import dry_run_as_asked, move_as_asked, tag_as_asked
+from include.orchestration.assets import dataset_asset
+from include.orchestration.errors import told_to_airflow
+from include.orchestration.tasks import Json, _at, _json, _params
+
+
+@task
+@told_to_airflow
+def roll_back(name: str) -> Json:
+    """Let the view show the version of the form, and tell those who read the dataset."""
+    from include.pipeline.keep import roll_back
+
+    version, pin, why = move_as_asked(_params())
+    shown = _json(roll_back(places.warehouse_url(), name, version, pin=pin, who=_who(), why=why))
+    get_current_context()["outlet_events"][dataset_asset(name)].extra = shown
+    return shown
+
+
+@task
+@told_to_airflow
+def tag(name: str) -> dict[str, Any]:
+    """Put the tag of the form on a version, or take it off."""
+    from include.pipeline.keep import tag
+
+    named, version, why = tag_as_asked(_params())
+    found = tag(places.warehouse_url(), name, named, version, who=_who(), why=why, at=_at())
+    return {str(number): tags for number, tags in found.items()}
+
+
+@task
+@told_to_airflow
+def retain(name: str) -> Json:
+    """Drop the versions that the dataset's retention does not keep, or tell which these are."""
+    from include.pipeline.keep import retain
+
+    dry_run = dry_run_as_asked(_params())
+    return _json(retain(places.warehouse_url(), catalog.dataset(name), at=_at(), dry_run=dry_run))
+
+
+def _who() -> str:
+    """The user who triggered the run, and the run."""
+    run = get_current_context()["dag_run"]
+    return " ".join(filter(None, (run.triggering_user_name, run.run_id)))

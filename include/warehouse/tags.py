@@ -1,0 +1,59 @@
+"""Tags: names that people give to versions, and that keep them from being dropped by retention."""
+
+from datetime import datetime
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from include.core.errors import FatalError
+
+
+def tag(
+    connection: Connection, dataset: str, version: int, name: str, *, who: str, why: str, at: datetime
+) -> None:
+    """Put the tag on the version, in the caller's transaction; nothing happens if it is there.
+
+    Raises FatalError for a version that is not there, a tag that is on another version, and one that is no name.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT sluice.tag(%s, %s, %s, %s, %s, %s)", (dataset, version, name, who, why, at))
+    except psycopg2.errors.UniqueViolation as error:
+        raise FatalError(
+            f"{error.diag.message_primary}", fix="take it off there first, or use another."
+        ) from error
+    except psycopg2.errors.InvalidParameterValue as error:
+        raise FatalError(f"{error.diag.message_primary}", fix="pick one of sluice.versions.") from error
+    except psycopg2.errors.CheckViolation as error:
+        raise FatalError(
+            f"{name!r} is no tag.", fix="use 1 to 40 of a-z, 0-9, dot, hyphen and underscore, such as paper-2026."
+        ) from error
+
+
+def untag(connection: Connection, dataset: str, name: str, *, who: str, why: str, at: datetime) -> None:
+    """Take the tag off, in the caller's transaction. Raises FatalError if no version has it."""
+    tagged(connection, dataset, name)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sluice.untag(%s, %s, %s, %s, %s)", (dataset, name, who, why, at))
+
+
+def tagged(connection: Connection, dataset: str, name: str) -> int:
+    """The version that the tag is on. Raises FatalError if there is none."""
+    known = {tag: version for version, found in tags(connection, dataset).items() for tag in found}
+    if name not in known:
+        raise FatalError(
+            f"No version of {dataset} has the tag {name!r}; there are {', '.join(sorted(known)) or 'none'}.",
+            fix="name one of these.",
+        )
+    return known[name]
+
+
+def tags(connection: Connection, dataset: str) -> dict[int, list[str]]:
+    """The tags of each version that has some."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT version, array_agg(tag ORDER BY tag) FROM sluice.current_tags WHERE dataset = %s"
+            " GROUP BY version",
+            (dataset,),
+        )
+        return dict(cursor.fetchall())
