@@ -37,7 +37,7 @@ def outcome(rule, *, severity="warning", success=False, row_level=True, exceptio
 
 @pytest.fixture
 def found(warehouse_url, tmp_path):
-    """Asks for the doubts of these outcomes, by a suite that is as it was when they were judged, or has changed."""
+    """Asks for the doubts of these outcomes, by the suite as it was when they were judged, or changed since."""
     with transaction(warehouse_url) as connection:
         connection.cursor().execute(TABLE)
     entries = [
