@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from include.core.refs import Augmented
 from include.specs import Dataset
 from include.validate.doubts import doubts
 from include.validate.question import Question, question
-from include.validate.suite import stored
+from include.validate.suite import load_suite, stored
 from include.warehouse.approvals import Word, approval, as_fact, say, shown, standing, words
 from include.warehouse.connection import transaction
 from include.warehouse.validations import Validation, recorded
-from include.warehouse.versions import column_types
+from include.warehouse.versions import PROVENANCE, column_types
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +54,15 @@ def ask(
                 # Nobody is asked about rows that a sweep has taken away.
                 column_types(cursor, augmented.table)
             found = (
-                *doubts(connection, gate, augmented.gated.table, stored(suites, dataset.name)),
-                *doubts(connection, audit, augmented.table, stored(suites, f"{dataset.name}_audit")),
-            )
+                *doubts(
+                    connection, gate, augmented.gated.table, stored(suites, dataset.name),
+                    partial(load_suite, suites, dataset.name, dataset.columns),
+                ),
+                *doubts(
+                    connection, audit, augmented.table, stored(suites, f"{dataset.name}_audit"),
+                    partial(load_suite, suites, f"{dataset.name}_audit", (*dataset.columns, *PROVENANCE)),
+                ),
+            )  # fmt: skip
             say(connection, run, dataset.name, Word("ask", None, "", digest, at, until))
             return question(gate, audit, found, until=until, report_url=report_url)
     raise _lapsed(warehouse_url, dataset, run, at)

@@ -104,4 +104,5 @@ def _outcome(declared: Drift, shifts: tuple[Shift, Shift]) -> Outcome:
         row_level=False,
         success=not (new.drifted or known.drifted),
         observed="; ".join(told)[:500],
+        dimension="consistency",
     )

@@ -118,6 +118,7 @@ def _unjudged(dataset: Dataset) -> Outcome:
         row_level=False,
         success=False,
         exception="the audit was given no object storage to read them from",
+        dimension="uniqueness",
     )
 
 

@@ -49,6 +49,7 @@ class Compared:
             row_level=False,
             success=not self.leaks,
             observed=self.note or observed,
+            dimension="uniqueness",
         )
 
     def evidence(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What holds a run: the warnings of gate and audit, each with its numbers and some of the rows that broke it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +8,9 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.refs import Outcome
-from include.validate.predicates import PREDICATES, bad_row_sql
+from include.validate.predicates import bad_row_sql, judged_whole
 from include.validate.rows import with_repeats
-from include.validate.suite import Expectation
+from include.validate.suite import Expectation, Suite
 from include.warehouse.validations import Validation
 
 SAMPLE = 3
@@ -35,29 +35,30 @@ def doubts(
     connection: Connection,
     judged: Validation,
     table: str,
-    suite: tuple[str, Mapping[str, tuple[str, dict[str, Any]]]],
+    suite: tuple[str, Mapping[str, Mapping[str, Any]]],
+    load: Callable[[], Suite],
 ) -> tuple[Doubt, ...]:
     """The failed warnings of a judgement, with rows of `staging.<table>` that break them.
 
     The table is what would be published, so rows that went to quarantine are in no sample. `suite` is its hash
-    and its rules as they are now (suite.py: stored); where it has changed since the judgement, it would tell of
-    other rules than were judged, and tells nothing.
+    and its rules' arguments as they are now (suite.py: stored); where it has changed since the judgement, it would
+    tell of other rules than were judged, and tells nothing. `load` reads it whole, which is slow: only if there
+    are rows to show.
     """
     failed = [o for o in judged.outcomes if not o.success and o.exception is None and o.severity == "warning"]
-    rules = suite[1] if suite[0] == judged.suite_hash else {}
-    return tuple(_doubt(connection, judged, table, outcome, rules.get(outcome.rule)) for outcome in failed)
-
-
-def _doubt(
-    connection: Connection, judged: Validation, table: str, o: Outcome, rule: tuple[str, dict[str, Any]] | None
-) -> Doubt:
-    if rule is None:
-        return Doubt(judged.stage, o, judged.rows, "", {})
-    kind, kwargs = rule
-    expected = ", ".join(f"{name} {value}" for name, value in kwargs.items() if name not in _BESIDE)
-    broken = Expectation(o.rule, kind, kwargs, o.severity, o.row_level, {})
-    sample = _sample(connection, table, broken) if o.row_level and kind in PREDICATES else {}
-    return Doubt(judged.stage, o, judged.rows, expected, sample)
+    arguments = suite[1] if suite[0] == judged.suite_hash else {}
+    loaded = load().expectations if any(o.row_level and o.rule in arguments for o in failed) else ()
+    told = {e.rule: e for e in loaded if judged_whole(e) is None}
+    return tuple(
+        Doubt(
+            judged.stage,
+            o,
+            judged.rows,
+            ", ".join(f"{name} {v}" for name, v in arguments.get(o.rule, {}).items() if name not in _BESIDE),
+            _sample(connection, table, told[o.rule]) if o.rule in told else {},
+        )
+        for o in failed
+    )
 
 
 def _sample(connection: Connection, table: str, rule: Expectation) -> dict[str, dict[str, str | None]]:

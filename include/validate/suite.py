@@ -89,14 +89,14 @@ def load_suite(folder: Path, name: str, columns: Sequence[str]) -> Suite:
     return Suite(name, expectations, _hash(content), content)
 
 
-def stored(folder: Path, name: str) -> tuple[str, dict[str, tuple[str, dict[str, Any]]]]:
-    """The hash of a suite as it lies there now, and type and arguments of its rules.
+def stored(folder: Path, name: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The hash of a suite as it lies there now, and the arguments of its rules.
 
     For a suite that a table has been judged by: nothing is checked again, and Great Expectations not loaded.
     """
     entries = _entries(folder / f"{name}.json")
     rules = {(e["meta"] or {}).get("rule") or _default_rule(e["type"], e["kwargs"] or {}): e for e in entries}
-    return _hash(_content(entries)), {rule: (e["type"], e["kwargs"] or {}) for rule, e in rules.items()}
+    return _hash(_content(entries)), {rule: e["kwargs"] or {} for rule, e in rules.items()}
 
 
 def _content(entries: Sequence[Mapping[str, Any]]) -> str:

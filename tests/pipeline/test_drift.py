@@ -86,6 +86,7 @@ def test_new_rows_that_differ_are_found_among_many_known_ones(line):
     assert drifted(found) == ["amount as published"]
     (outcome,) = (o for o in found.finding.outcomes if not o.success)
     assert (outcome.type, outcome.severity, outcome.row_level) == ("sluice_drift", "warning", False)
+    assert outcome.dimension == "consistency"
     assert outcome.observed.startswith("new rows: PSI ")
     shift = found.finding.evidence["columns"]["amount"]["new"]
     assert (shift["drifted"], 0.6 < shift["mean_shift"] < 1.1) == (True, True)

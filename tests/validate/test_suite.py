@@ -59,7 +59,7 @@ def test_a_rule_measures_the_dimension_that_it_names_or_the_one_that_its_type_te
 def test_a_suite_that_has_judged_is_read_as_it_lies_there_with_the_same_hash_and_names(tmp_path):
     loaded = suite(tmp_path, COUNT, entry("expect_column_mean_to_be_between", "warning", column="id", min_value=1))
     assert stored(tmp_path, "pay") == (
-        loaded.hash, {e.rule: (e.type, e.kwargs) for e in loaded.expectations}
+        loaded.hash, {e.rule: e.kwargs for e in loaded.expectations}
     )  # fmt: skip
 
 
