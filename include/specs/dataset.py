@@ -54,12 +54,17 @@ class Balance(Spec):
 
     `ratio` is rows of every smaller class to rows of the largest after balancing. `impute` fills
     missing numeric features before neighbours are sought: `median` (of train), or None to refuse them.
+
+    Whether it helped is scored with every version. `must_help` makes that part of the audit: a version is rejected
+    whose models, trained on the balanced rows, are worse by this measure than those trained on the rows as they
+    are, by more than the interval of the difference.
     """
 
     method: str
     ratio: float = Field(default=1.0, gt=0, le=1)
     neighbours: int = Field(default=5, ge=1)
     impute: Literal["median"] | None = None
+    must_help: Literal["average_precision"] | None = None
 
 
 class Augment(Spec):
