@@ -176,6 +176,8 @@ def store(connection: Connection, columns: Columns, split: np.ndarray, folder: P
         columns["image"] = [f"{place}.img" for place in range(len(split))]
     types = {name: "float8" if np.asarray(v).dtype.kind == "f" else "text" for name, v in columns.items()}
     ids = [f"r{place:07d}" for place in range(len(split))]
+    # Tables that are made and dropped stay locked until then.
+    connection.commit()
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS staging.version")
         cursor.execute(
