@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 from include.core.dimensions import RUNS
 from include.core.errors import FatalError, GateRejected, RetriableError
 from include.core.failpoints import failpoint
-from include.core.refs import Augmented, VersionRef
+from include.core.refs import Augmented, Finding, VersionRef
 from include.pipeline.approve import approved
 from include.publish import audit as checks
 from include.publish.fingerprint import fingerprint
@@ -59,7 +59,12 @@ def audit(
     with transaction(warehouse_url) as connection:
         rows = _rows(connection, augmented.table)
         sound = checks.audit(connection, dataset, augmented)
-        findings = (sound, prove(connection, dataset, augmented, sound, storage))
+        found = (
+            sound,
+            prove(connection, dataset, augmented, sound, storage),
+            _balancing(connection, dataset, augmented),
+        )
+    findings = tuple(finding for finding in found if finding)
     checked = run_checkpoint(warehouse_url, "staging", augmented.table, suite, f"{run}, try {attempt}")
     outcomes = (*(o for finding in findings for o in finding.outcomes), *checked.outcomes)
     decision = checks.decide(outcomes, dataset.gate)
@@ -159,6 +164,15 @@ def publish(
         new=new,
         current=current,
     )
+
+
+def _balancing(connection: Connection, dataset: Dataset, augmented: Augmented) -> Finding | None:
+    if dataset.balance is None:
+        return None
+    # It imports learners, which a dataset without a balance is not to wait for.
+    from include.publish.benefit import judge_balancing
+
+    return judge_balancing(connection, dataset, augmented)
 
 
 def _rows(connection: Connection, table: str) -> int:

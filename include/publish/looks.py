@@ -45,7 +45,8 @@ def normal(small: np.ndarray) -> np.ndarray:
 
 def likeness(correlation: np.ndarray) -> np.ndarray:
     """Fisher's z of a correlation, in which alike pictures' tail is about exponential; 10.7 for equal ones."""
-    return np.arctanh(np.clip(correlation, -1, 1 - 1e-9))
+    # In 32 bits, 1 - 1e-9 is 1, of which z is infinite.
+    return np.arctanh(np.clip(correlation.astype(np.float64), 1e-9 - 1, 1 - 1e-9))
 
 
 @dataclass(frozen=True, slots=True)

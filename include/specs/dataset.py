@@ -68,6 +68,10 @@ class Balance(Spec):
     missing numeric features before neighbours are sought: `median` (of train), or None to refuse them.
     Among many rows (100 million pairs, more than 15 features) about 1 neighbour in 100 may be missed for the sake
     of speed, unless `exact`.
+
+    Whether it helped is scored with every version. `must_help` makes that part of the audit: a version is rejected
+    whose models, trained on the balanced rows, are worse by this measure than those trained on the rows as they
+    are, by more than the interval of the difference.
     """
 
     method: str
@@ -75,6 +79,7 @@ class Balance(Spec):
     neighbours: int = Field(default=5, ge=1)
     impute: Literal["median"] | None = None
     exact: bool = False
+    must_help: Literal["average_precision"] | None = None
 
 
 class Augment(Spec):

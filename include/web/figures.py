@@ -58,6 +58,7 @@ class Shown:
     gate: Validation | None
     audit: Validation | None
     leakage: dict[str, Any]
+    benefit: dict[str, Any]
     sources: list[dict[str, Any]]
     facts: list[tuple[str, str]]
     manifest_text: str
@@ -158,6 +159,7 @@ def shown(version: Version, judged: Judged) -> Shown:
         gate=gate,
         audit=judged.get((*run, "audit")),
         leakage=manifest.get("audit", {}).get("evidence", {}).get("leakage", {}),
+        benefit=manifest.get("audit", {}).get("evidence", {}).get("balancing", {}),
         sources=list(manifest.get("sources", ())),
         facts=_facts(manifest),
         manifest_text=json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True),

@@ -41,7 +41,9 @@ def test_the_manifest_says_what_the_version_was_made_from_and_how(fraud):
     assert found.pop("postgres").startswith("18.")
     assert found.pop("python") == ".".join(map(str, sys.version_info[:3]))
     evidence = found["audit"].pop("evidence")
-    assert (list(evidence), evidence["leakage"]["holds"]) == (["leakage"], True)
+    assert sorted(evidence) == ["balancing", "leakage"]
+    assert evidence["leakage"]["holds"] is True
+    assert evidence["balancing"]["not_judged"] == "validation has fewer than 5 rows of a second class"
     assert found == {
         "dataset": "fraud",
         "version": 1,

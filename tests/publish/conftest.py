@@ -102,6 +102,8 @@ class Drawn:
         """`columns` by name, numbers or texts; `split` names each row's."""
         ids = [f"r{n:06d}" for n in range(len(split))] if ids is None else ids
         types = {n: "float8" if np.asarray(v).dtype.kind == "f" else "text" for n, v in columns.items()}
+        # Tables that are made and dropped stay locked until then.
+        self.connection.commit()
         with self.connection.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS staging.version")
             cursor.execute(

@@ -60,6 +60,42 @@ def test_the_page_says_what_was_decided_and_on_how_many_rows():
     assert "values must belong to this set" in said
 
 
+def test_an_audits_evidence_is_shown_escaped():
+    compared = {
+        "rule": "no text of note is in two splits",
+        "rows": 1200,
+        "found": 3,
+        "by_chance": None,
+        "leaks": 1,
+    }
+    compared |= {"noticed": 0.5, "examples": [["7", HOSTILE]], "note": None}
+    leakage = {"rules": {"no id is in two splits": True}, "compared": [compared], "not_compared": None}
+    score = {"learner": "trees", "contender": "balanced", "gain": [0.01, -0.02, 0.04], "f1": 0.4, "threshold": 0.5}
+    measures = ("average_precision", "roc_auc", "recall_at_precision", "brier", "calibration_slope")
+    score |= dict.fromkeys(measures, 0.25) | {"mean_prediction_to_prevalence": 9.5}
+    balancing = {
+        "method": "smote",
+        "not_judged": None,
+        "classes": ["1"],
+        "classes_not_scored": ["2"],
+        "precision": 0.5,
+    }
+    balancing |= {
+        "rows": {"train": 900, "balanced": 1500, "validation": 200},
+        "most_rows": 9000,
+        "scores": [score],
+    }
+    judged = replace(VALIDATION, stage="audit", evidence={"leakage": leakage, "balancing": balancing})
+    page = render_report(Report(judged, (), result()))
+    assert (
+        "holds no id is in two splits broken no text of note is in two splits 1,200 3 1 50% of rows 7 ="
+        in text(page)
+    )
+    assert "trees smote 0.25 +0.010 (-0.020 to +0.040) 0.25 0.25 0.25 0.25 9.5 0.4 at 0.5" in text(page)
+    assert "200 untouched rows of validation for 1; too rare to score: 2." in text(page)
+    assert HOSTILE not in page
+
+
 def test_a_rejection_gives_its_reasons_and_warnings_first():
     decision = GateDecision(decision="reject", reasons=("too few", "too old"), warnings=("odd mean",))
     said = text(render_report(Report(replace(VALIDATION, decision=decision), (), result(), 0.25)))

@@ -179,6 +179,19 @@ def test_a_version_shows_its_manifest_and_both_checks(browser):
     assert "train true smote 325" in text
 
 
+def test_a_version_shows_its_proof_against_leakage_and_what_balancing_does(browser, facts, manifest):
+    leakage = {"holds": True, "rules": {"no id is in two splits": True}}
+    leakage["compared"] = [{"rule": "no row's features are in two splits", "found": 4, "leaks": 0}]
+    score = {"learner": "trees", "contender": "balanced", "average_precision": 0.25, "roc_auc": 0.9, "brier": 0.1}
+    score["mean_prediction_to_prevalence"] = 9.5
+    benefit = {"method": "smotenc", "scores": [score], "rows": {"validation": 150}}
+    facts.publish("f2" * 32, manifest | {"audit": {"evidence": {"leakage": leakage, "balancing": benefit}}})
+    text = text_of(browser.get("/datasets/fraud/2"))
+    assert "Nothing of one split is in another holds" in text
+    assert "features are in two splits 4 0" in text
+    assert "trees smotenc 0.25 0.9 0.1 9.5" in text
+
+
 def test_a_retired_version_says_so_and_is_no_longer_current(browser, facts):
     with transaction(facts.url) as connection:
         connection.cursor().execute(
