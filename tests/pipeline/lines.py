@@ -52,7 +52,7 @@ LATER = """
 UPDATE landing.shop_payments SET _seq_to = 2 WHERE _seq_to IS NULL;
 INSERT INTO landing.shop_payments SELECT id, customer, paid_at, amount, score + 1, device, note, facts, raw, pause,
     is_fraud, 2, NULL, 2 FROM landing.shop_payments WHERE id %% 8 > 0;
-INSERT INTO landing.shop_photos VALUES ('/p/40', 'product 20', 'images/39.png', '8', 2, NULL, 2);
+INSERT INTO landing.shop_photos VALUES ('/p/40', 'product 20', 'images/40.png', '8', 2, NULL, 2);
 INSERT INTO sluice.batches (source, position_to, seq_from, seq_to, changes, rejected, landed_at) VALUES
     ('shop', 'b', 2, 2, '{}', 0, '2026-01-02Z');
 """
@@ -70,7 +70,7 @@ class Line:
         self.url, self.folder = url, folder
         self.execute(HISTORY, {"order": order})
         (folder / "images").mkdir(parents=True)
-        for n in range(40):
+        for n in range(41):
             (folder / f"images/{n}.png").write_bytes(picture(n))
         for dataset, table in (("fraud", "payments"), ("digits", "photos")):
             (folder / f"{dataset}.sql").write_text(f"SELECT * FROM {{{{ source('shop', '{table}') }}}} AS found")
@@ -105,10 +105,12 @@ class Line:
             made = augment.gather(self.url, dataset, gated, shards)
         else:
             made = augment.balance(self.url, dataset, gated)
-        return publish(self.url, dataset, audit(self.url, dataset, made, **judged), at=AT, code="c0ffee")
+        return publish(
+            self.url, dataset, audit(self.url, dataset, made, storage=self.folder, **judged), at=AT, code="c0ffee"
+        )
 
 
 def picture(number: int) -> bytes:
-    drawn = np.full((24, 24), 250, dtype=np.uint8)
-    cv2.putText(drawn, str(number % 10), (5, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.6 + number / 100, 0, 2)
-    return cv2.imencode(".png", drawn)[1].tobytes()
+    """A picture that is like no other's: in two splits two that are alike would be a leak."""
+    coarse = np.random.default_rng(number).integers(0, 256, (6, 6), dtype=np.uint8)
+    return cv2.imencode(".png", cv2.resize(coarse, (24, 24)))[1].tobytes()

@@ -312,7 +312,7 @@ def test_a_critical_rule_whose_rows_cannot_be_told_apart_is_refused():
     theirs = expectation("expect_column_values_to_be_prime", column="n")
     assert judged_whole(theirs) == "its bad rows are counted, and cannot be told apart"
     with pytest.raises(FatalError, match=r"a rule \(expect_column_values_to_be_prime.*Fix: lower its severity to"):
-        refuse_untold(Suite("s", (theirs,), "h"))
+        refuse_untold(Suite("s", (theirs,), "h", ""))
 
 
 def test_values_of_a_suite_are_literals_never_sql(warehouse_url):
