@@ -69,6 +69,11 @@ def move_as_asked(params: Mapping[str, Any]) -> tuple[int | None, bool, str]:
     )
 
 
+def version_as_asked(params: Mapping[str, Any]) -> int | None:
+    """The version of a form; None is the one that is shown. Raises FatalError unless it can be one."""
+    return _checked(VERSION, "version", params)
+
+
 def tag_as_asked(params: Mapping[str, Any]) -> tuple[str, int | None, str]:
     """The tag, the version to put it on (None: take it off), and why. Raises FatalError for what is none."""
     return _checked(TEXT, "tag", params), _checked(VERSION, "version", params), _checked(TEXT, "why", params)
