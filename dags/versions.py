@@ -1,4 +1,4 @@
-"""Airflow DAGs for a dataset's versions: move its view and tag a version by hand; let old ones go unasked."""
+"""Airflow DAGs for a dataset's versions: move its view, tag and rebuild one by hand; let old ones go unasked."""
 
 from airflow.sdk import DAG
 
@@ -11,6 +11,8 @@ for dataset in DATASETS:
         keeping.roll_back.override(outlets=[asset])(dataset.name)
     with DAG(**defaults.tag_dag(dataset)):
         keeping.tag(dataset.name)
+    with DAG(**defaults.rebuild_dag(dataset)):
+        keeping.rebuild(dataset.name)
     if dataset.retention:
         with DAG(schedule=asset, **defaults.retain_dag(dataset)):
             keeping.retain(dataset.name)

@@ -53,11 +53,6 @@ def batch_as_asked(params: Mapping[str, Any]) -> int | None:
     return _checked(BATCH, "as_of_batch", params)
 
 
-def version_as_asked(params: Mapping[str, Any]) -> int | None:
-    """The version to export; None is the current one. Raises FatalError unless it can be one."""
-    return _checked(VERSION, "version", params)
-
-
 def erasure_as_asked(id: str, params: Mapping[str, Any]) -> ErasureRequest:
     """The request of an erasure's form, under this id. Raises FatalError, which does not tell the key.
 
@@ -74,6 +69,11 @@ def move_as_asked(params: Mapping[str, Any]) -> tuple[int | None, bool, str]:
         bool(_checked(SWITCH, "pin", params)),
         _checked(TEXT, "why", params),
     )
+
+
+def version_as_asked(params: Mapping[str, Any]) -> int | None:
+    """The version of a form; None is the one that is shown. Raises FatalError unless it can be one."""
+    return _checked(VERSION, "version", params)
 
 
 def tag_as_asked(params: Mapping[str, Any]) -> tuple[str, int | None, str]:

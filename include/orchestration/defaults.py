@@ -166,6 +166,25 @@ def tag_dag(dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def rebuild_dag(dataset: Dataset) -> dict[str, Any]:
+    """Arguments of @dag for building a version of a dataset again."""
+    return {
+        "dag_id": f"rebuild_{dataset.name}",
+        "schedule": None,
+        "params": {
+            "version": Param(
+                None, type=["null", "integer"], minimum=1, title="Version", description="Empty: what is shown."
+            )
+        },
+        "tags": ["sluice", "versions"],
+        "doc_md": (
+            f"### Rebuild `{dataset.name}`\n\nBuilds a version again from its manifest, in staging, and compares"
+            " fingerprints. Nothing is published; the run fails, and says what differs, if they are not the same."
+        ),
+        **_common(),
+    }  # fmt: skip
+
+
 def retain_dag(dataset: Dataset) -> dict[str, Any]:
     """Arguments of @dag for a dataset's retention, but for its schedule."""
     keep = dataset.retention.keep if dataset.retention else 0

@@ -6,7 +6,7 @@ from airflow.sdk import get_current_context, task
 
 from include import catalog
 from include.orchestration import places
-from include.orchestration.asked import dry_run_as_asked, move_as_asked, tag_as_asked
+from include.orchestration.asked import dry_run_as_asked, move_as_asked, tag_as_asked, version_as_asked
 from include.orchestration.assets import dataset_asset
 from include.orchestration.errors import told_to_airflow
 from include.orchestration.tasks import Json, _at, _json, _params
@@ -33,6 +33,16 @@ def tag(name: str) -> dict[str, Any]:
     named, version, why = tag_as_asked(_params())
     found = tag(places.warehouse_url(), name, named, version, who=_who(), why=why, at=_at())
     return {str(number): tags for number, tags in found.items()}
+
+
+@task
+@told_to_airflow
+def rebuild(name: str) -> Json:
+    """Build the version of the form again, and fail if it is not the same."""
+    from include.pipeline.rebuild import rebuild, refuse_other
+
+    version, run = version_as_asked(_params()), get_current_context()["dag_run"].run_id
+    return _json(refuse_other(rebuild(places.warehouse_url(), name, version, run=run, storage=places.storage())))
 
 
 @task

@@ -139,6 +139,8 @@ def opened(
     url = _url(url)
     with transaction(url, role=READER) as connection:
         found = _resolve(connection, dataset, version, as_of, tag)
+    # In a transaction of its own, which may last for days: it holds nothing but the version's table.
+    with transaction(url, role=READER) as connection:
         types = _hold(connection, found)
         yield Opened(
             dataset=dataset,

@@ -28,8 +28,8 @@ from include.warehouse.texts import kept
 log = logging.getLogger(__name__)
 
 
-def rebuild(warehouse_url: str, dataset: str, version: int, *, run: str, storage: Any = None) -> Rebuilt:
-    """Build `<dataset>_v<version>` again as `run` and say whether it has the same fingerprint, or what differs.
+def rebuild(warehouse_url: str, dataset: str, version: int | None, *, run: str, storage: Any = None) -> Rebuilt:
+    """Build a version (None: the current one) again as `run`; is its fingerprint the same, and what differs?
 
     Everything comes from the manifest and what it names: the batches as history has them, the declaration
     and seed of then, the SQL and the suite as they were kept. What the catalog says now has no part in it, and no
@@ -66,7 +66,7 @@ def rebuild(warehouse_url: str, dataset: str, version: int, *, run: str, storage
     log.info("%s built again: %s, %s then", found.table, digest, found.fingerprint)
     return Rebuilt(
         dataset=dataset,
-        version=version,
+        version=found.version,
         fingerprint=found.fingerprint,
         found=digest,
         rows=rows,
@@ -74,13 +74,25 @@ def rebuild(warehouse_url: str, dataset: str, version: int, *, run: str, storage
     )
 
 
-def _version(connection: Connection, dataset: str, version: int) -> versions.Version:
+def refuse_other(rebuilt: Rebuilt) -> Rebuilt:
+    """The same, if the version is. Raises FatalError with what differs if it is not."""
+    if not rebuilt.same:
+        raise FatalError(
+            f"{rebuilt.dataset}_v{rebuilt.version} has the fingerprint {rebuilt.fingerprint[:12]}, and was built"
+            f" again with {rebuilt.found[:12]}: {'; '.join(rebuilt.notes)}.",
+            fix="restore what differs, such as the libraries of requirements.txt at the manifest's commit.",
+        )
+    return rebuilt
+
+
+def _version(connection: Connection, dataset: str, version: int | None) -> versions.Version:
     known = versions.list_versions(connection, dataset)
     for found in known:
-        if found.version == version:
+        if found.current if version is None else found.version == version:
             return found
     there = ", ".join(str(found.version) for found in known) or "none"
-    raise FatalError(f"Dataset {dataset} has no version {version}; there is {there}.", fix="name one of these.")
+    named = "no current version" if version is None else f"no version {version}"
+    raise FatalError(f"Dataset {dataset} has {named}; there is {there}.", fix="name one of these.")
 
 
 def _declared(found: versions.Version) -> Dataset:

@@ -47,11 +47,13 @@ def shown_at(connection: Connection, dataset: str, at: datetime) -> int:
             f"as_of = {at.isoformat()} has no time zone.", fix="give it one: datetime(2026, 3, 1, tzinfo=UTC)."
         )
     with connection.cursor() as cursor:
-        # Held by whoever moves the view, from before it takes the time until its commit.
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtext('sluice.publish'), hashtext(%s))", (dataset,))
-        cursor.execute("SELECT clock_timestamp()")
-        (now,) = cursor.fetchone() or (at,)
-    if at > now:
+        # Held by whoever moves the view, from before it takes the time until its commit. It is let go at once:
+        # moves to come will be later than `now`, and nobody is to wait for as long as this transaction lasts.
+        lock = "pg_advisory_{}(hashtext('sluice.publish'), hashtext(%(dataset)s))"
+        cursor.execute(f"SELECT {lock.format('lock_shared')}", {"dataset": dataset})
+        cursor.execute(f"SELECT clock_timestamp(), {lock.format('unlock_shared')}", {"dataset": dataset})
+        now, _ = cursor.fetchone() or (at, True)
+    if at >= now:
         raise FatalError(
             f"as_of = {at.isoformat()} is still to come: it is {now.isoformat()}.",
             fix="leave as_of out for the current version.",

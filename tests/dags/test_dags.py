@@ -39,7 +39,7 @@ def test_every_source_and_every_dataset_has_its_dag(dags):
     expected |= {f"reconcile_{s.name}" for s in SOURCES if isinstance(s, PostgresSource)}
     expected |= {f"erase_{s.name}" for s in SOURCES if isinstance(s, PostgresSource) and s.subject}
     expected |= {f"export_{d.name}" for d in DATASETS if d.export}
-    expected |= {f"{what}_{d.name}" for d in DATASETS for what in ("roll_back", "tag")}
+    expected |= {f"{what}_{d.name}" for d in DATASETS for what in ("roll_back", "tag", "rebuild")}
     expected |= {f"retain_{d.name}" for d in DATASETS if d.retention}
     assert set(dags) == expected
 
@@ -59,8 +59,9 @@ def test_a_reconciliation_runs_by_hand_alone_and_asks_for_the_size_of_what_it_la
 
 
 def test_a_view_is_moved_and_a_version_tagged_by_hand_alone_and_who_reads_the_dataset_is_told_of_a_move(dags):
-    move, tag = dags["roll_back_payment_fraud"], dags["tag_payment_fraud"]
-    for dag in (move, tag):
+    move, tag, rebuild = (dags[f"{what}_payment_fraud"] for what in ("roll_back", "tag", "rebuild"))
+    assert dict(rebuild.params) == {"version": None}
+    for dag in (move, tag, rebuild):
         assert not dag.timetable.can_be_scheduled and not dag.timetable.asset_condition
     assert dict(move.params) == {"version": None, "pin": False, "why": ""}
     assert dict(tag.params) == {"tag": "", "version": None, "why": ""}

@@ -77,3 +77,17 @@ def test_a_tag_is_put_on_and_retention_keeps_it(run, warehouse_url, monkeypatch)
         assert keeping.retain.function("payment_fraud") == expected | {"dry_run": dry_run}
     run["params"] = {"tag": "paper", "version": None, "why": "done"}
     assert keeping.tag.function("payment_fraud") == {}
+
+
+def test_a_rebuild_takes_the_version_of_its_form_and_fails_with_what_is_missing(run, monkeypatch, tmp_path):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration import keeping
+
+    monkeypatch.setenv("SLUICE_STORAGE", tmp_path.as_uri())
+    for version, shown in ((2, 2), (None, 3)):
+        run["params"] = {"version": version}
+        with pytest.raises(
+            AirflowFailException, match=f"manifest of payment_fraud_v{shown} is none of this release"
+        ):
+            keeping.rebuild.function("payment_fraud")

@@ -101,6 +101,17 @@ def test_a_move_that_is_under_way_is_waited_for(url, admin_url):
     assert rows_of(load("spam", url=url, as_of=at)) == 120
 
 
+def test_the_view_moves_while_a_version_of_a_time_is_open(url):
+    at = datetime.now(UTC) - timedelta(milliseconds=1)
+    with opened("spam", url=url, as_of=at) as version:
+        before = version.arrow().num_rows
+        with transaction(url) as connection:
+            connection.cursor().execute("SET LOCAL lock_timeout = '5s'")
+            pointer.roll_back(connection, "spam", 3, pin=False, who="ada", why="mended")
+        assert version.arrow().num_rows == before
+    assert rows_of(load("spam", url=url)) == 144
+
+
 def test_a_split_and_columns_are_read_alone_sorted_by_id(url):
     found = load("fraud", url=url, version=1, split="test", columns=("id", "is_fraud"))
     assert found.column_names == ["id", "is_fraud"]
@@ -149,6 +160,13 @@ def test_a_version_that_is_open_cannot_be_dropped(url, admin_url):
         with pytest.raises(psycopg2.errors.LockNotAvailable), keeper:
             keeper.cursor().execute("LOCK TABLE datasets.fraud_v1 IN ACCESS EXCLUSIVE MODE NOWAIT")
         assert "password" not in repr(version)
+        with keeper, keeper.cursor() as cursor:
+            cursor.execute(
+                "SELECT relation::regclass::text FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+                " WHERE locktype = 'relation' AND datname = 'loaded' AND pid <> pg_backend_pid()"
+                " AND relation >= 16384"
+            )
+            assert cursor.fetchall() == [("datasets.fraud_v1",)]
         assert (version.number, version.manifest["rows"]) == (1, version.arrow().num_rows)
     with keeper:
         keeper.cursor().execute("LOCK TABLE datasets.fraud_v1 IN ACCESS EXCLUSIVE MODE NOWAIT")

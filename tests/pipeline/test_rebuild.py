@@ -6,7 +6,7 @@ import re
 import pytest
 
 from include.core.errors import FatalError
-from include.pipeline.rebuild import rebuild
+from include.pipeline.rebuild import rebuild, refuse_other
 from tests.pipeline.lines import DIGITS, FRAUD, Line
 
 
@@ -29,7 +29,7 @@ def test_a_version_with_made_rows_is_built_again_after_everything_has_moved_on(l
     before = facts(line)
     again = rebuild(line.url, "fraud", 1, run="again")
     assert (again.found, again.rows, again.notes) == (first.fingerprint, first.rows, ())
-    assert again.same
+    assert again.same and refuse_other(again) == again
     assert facts(line) == before
     assert (first.rows, second.rows) == (305, 266)
 
@@ -50,7 +50,10 @@ def test_what_is_not_as_it_was_is_told(line, monkeypatch):
     line.execute("INSERT INTO sluice.erasures VALUES ('r1', 'shop', 'customers', 'x', '{}', '2026-05-02Z')")
     monkeypatch.setattr("include.pipeline.rebuild.libraries", lambda: {"numpy": "1.0"})
     again = rebuild(line.url, "fraud", 1, run="again")
-    assert not again.same
+    with pytest.raises(
+        FatalError, match=r"fraud_v1 has the fingerprint .*: .*shop has lost the rows of a subject"
+    ):
+        refuse_other(again)
     *steps, rows = (note for note in again.notes if " was " not in note)
     assert steps == [
         "shop has lost the rows of a subject by r1",
@@ -76,6 +79,8 @@ def test_a_step_that_is_not_repeatable_is_told_with_the_cells_that_it_changed(li
 def test_what_cannot_be_built_again_is_told_with_the_way_out(line):
     with pytest.raises(FatalError, match="Dataset fraud has no version 1; there is none"):
         rebuild(line.url, "fraud", 1, run="again")
+    with pytest.raises(FatalError, match="Dataset fraud has no current version; there is none"):
+        rebuild(line.url, "fraud", None, run="again")
     manifest = {
         "sql_hash": "5" * 64,
         "declaration": FRAUD.model_dump(mode="json"),
