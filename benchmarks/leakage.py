@@ -75,7 +75,7 @@ def _count(connection: Connection, case: Case, runs: int, folder: Path) -> tuple
         store(connection, columns, split, folder)
         alarms += not _held(_prove(connection, case.dataset, folder))
         if case.plant:
-            case.plant(columns, int(np.flatnonzero(split == "train")[3]), int(np.flatnonzero(split == "test")[2]))
+            case.plant(columns, int(np.flatnonzero(split == "train")[0]), int(np.flatnonzero(split == "test")[0]))
             store(connection, columns, split, folder)
             caught += not _held(_prove(connection, case.dataset, folder))
     return alarms, caught if case.plant else None

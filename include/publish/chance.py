@@ -11,6 +11,8 @@ BENEFIT = 3.0
 MOST_COLUMNS = 40
 # So many pairs that agree in one column say how often such pairs agree in another one.
 TRIALS = 20
+# Rows of a sample that have a rare value, at most.
+RARE = 20
 
 
 def unexplained(expected: Sequence[float], false_alarms: float) -> int:
@@ -39,10 +41,14 @@ def alone_noticed(expected: np.ndarray, false_alarms: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Features of n rows: `numeric` (n, f) float64, `categorical` (n, c) text; NaN and None for missing ones."""
+    """Features of n rows: `numeric` (n, f) float64, `categorical` (n, c) text; NaN and None for missing ones.
+
+    Rows of one of the `groups` (n,) are never in two splits, however alike they are; without, each is its own.
+    """
 
     numeric: np.ndarray
     categorical: np.ndarray
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.numeric)
@@ -58,7 +64,8 @@ class Odds:
       row of n has is believed to have the probability 1/n, and no less;
     - that share over sqrt(1 - R²), R² being how well normal scores of the numbers before explain this one's: the
       density of a normal variable given others exceeds its own by no more;
-    - how often pairs that agree in an earlier column, but not in all, agree in this one.
+    - how often pairs of two groups that agree in an earlier column, but not in all, agree in this one; for a rare
+      value among pairs with a rare one.
     """
 
     def __init__(self, sample: Rows, width: np.ndarray) -> None:
@@ -69,13 +76,17 @@ class Odds:
         shares = self._shares(sample)
         self._order = np.argsort(shares.mean(axis=0), kind="stable")[:MOST_COLUMNS]
         self.share = shares.mean(axis=0)
-        self._least = _agreements(self._matchable(sample), self._all_widths(sample), self._order)
+        rare = shares[:, self._order] <= RARE / (self._rows + 1)
+        self._least, self._least_if_rare = _agreements(
+            self._matchable(sample), self._all_widths(sample), self._order, _groups(sample), rare
+        )
         self._density = _densities(sample.numeric, self._order)
 
     def of(self, rows: Rows) -> np.ndarray:
         """The probability for each of these rows."""
         shares = self._shares(rows)[:, self._order]
-        return np.prod(np.minimum(1, np.maximum(shares * self._density, self._least)), axis=1)
+        least = np.where(shares <= RARE / (self._rows + 1), self._least_if_rare, self._least)
+        return np.prod(np.minimum(1, np.maximum(shares * self._density, least)), axis=1)
 
     def _shares(self, rows: Rows) -> np.ndarray:
         found = [
@@ -118,17 +129,33 @@ def _texts(column: np.ndarray) -> np.ndarray:
     return np.array(["\0" if value is None else f"={value}" for value in column], dtype=np.str_)
 
 
-def _agreements(columns: np.ndarray, width: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """For each column in `order`: how often pairs that agree in an earlier one, but not in all, agree in it."""
-    least = np.zeros(len(order))
+def _groups(rows: Rows) -> np.ndarray:
+    return np.arange(len(rows)) if rows.groups is None else np.unique(rows.groups, return_inverse=True)[1]
+
+
+def _agreements(
+    columns: np.ndarray, width: np.ndarray, order: np.ndarray, groups: np.ndarray, rare: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each column in `order`: how often pairs that agree in an earlier one, but not in all, agree in it.
+
+    First among all such pairs, then among those where its value is `rare` (n, columns in order), if they suffice.
+    """
+    least, least_if_rare = np.zeros(len(order)), np.zeros(len(order))
     for place, earlier in enumerate(order[:-1]):
-        by_value = columns[np.argsort(columns[:, earlier], kind="stable")]
-        agree = alike(by_value[1:], by_value[:-1], width)
-        trials = agree[:, earlier] & ~agree.all(axis=1)
-        if (count := np.count_nonzero(trials)) >= TRIALS:
-            shares = (np.count_nonzero(agree[trials][:, order], axis=0) + 1) / (count + 2)
-            least[place + 1 :] = np.maximum(least[place + 1 :], shares[place + 1 :])
-    return least
+        by_value = np.argsort(columns[:, earlier], kind="stable")
+        agree = alike(columns[by_value[1:]], columns[by_value[:-1]], width)
+        apart = groups[by_value[1:]] != groups[by_value[:-1]]
+        trials = agree[:, earlier] & ~agree.all(axis=1) & apart
+        if (count := np.count_nonzero(trials)) < TRIALS:
+            continue
+        hits, rarely = agree[trials][:, order], rare[by_value[1:]][trials]
+        shares = (np.count_nonzero(hits, axis=0) + 1) / (count + 2)
+        counts = np.count_nonzero(rarely, axis=0)
+        if_rare = (np.count_nonzero(hits & rarely, axis=0) + 1) / (counts + 2)
+        later = slice(place + 1, None)
+        least[later] = np.maximum(least, shares)[later]
+        least_if_rare[later] = np.maximum(least_if_rare, np.where(counts >= TRIALS, if_rare, shares))[later]
+    return least, least_if_rare
 
 
 def _densities(numeric: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ def _equal(connection: Connection, table: _Table, sample: Rows) -> Compared:
         " FROM shared s JOIN pg_temp.leak_rows r USING (content) GROUP BY content, s.low"
         " ORDER BY 2, 3 LIMIT {}"
     ).format(sql.Literal(MOST))
-    exact = Rows(_single(sample.numeric), sample.categorical)
+    exact = Rows(_single(sample.numeric), sample.categorical, sample.groups)
     odds = Odds(exact, np.zeros(sample.numeric.shape[1]))
     total, twins = _twins(connection, table, query, odds, np.zeros(sample.numeric.shape[1]))
     return _compared(table, "rows", EXACT, total, twins=twins, chance=table.pairs * odds.of(exact))
@@ -243,17 +243,23 @@ def _sampled(table: _Table) -> sql.Composable:
 
 
 def _read(connection: Connection, table: _Table, rows: sql.Composable) -> Rows:
-    columns = [
+    group: sql.Composable = sql.SQL("v._id")
+    if table.dataset.group:
+        group = sql.SQL("coalesce({}::text, v._id)").format(sql.Identifier("v", table.dataset.group))
+    columns = [sql.SQL("{} AS _group").format(group)]
+    columns += [
         sql.SQL("{}::float8 AS {}").format(sql.Identifier("v", n), sql.Identifier(n)) for n in table.numeric
     ]
     columns += [
         sql.SQL("{}::text AS {}").format(sql.Identifier("v", n), sql.Identifier(n)) for n in table.categorical
     ]
-    types = dict.fromkeys(table.numeric, "double") | dict.fromkeys(table.categorical, "string")
+    types = {"_group": "string"} | dict.fromkeys(table.numeric, "double")
+    types |= dict.fromkeys(table.categorical, "string")
     found = bulk.read(connection, sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), rows), types)
     return Rows(
         _matrix([found[name].to_numpy() for name in table.numeric], len(found), np.float64),
         _matrix([found[name].to_numpy() for name in table.categorical], len(found), object),
+        np.array(found["_group"].to_pylist(), dtype=np.str_),
     )
 
 

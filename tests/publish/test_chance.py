@@ -54,3 +54,25 @@ def test_what_is_missing_is_a_value_of_its_own():
 
 def test_a_twin_is_noticed_alone_where_it_is_rare():
     assert alone_noticed(np.array([1e-9, 1e-6, 0.1, 5.0]), 1e-3) == 0.5
+
+
+def test_rows_of_one_group_do_not_make_columns_look_dependent():
+    rng = np.random.default_rng(0)
+    numbers = rng.integers(0, 400, (1000, 1)).repeat(2, axis=0).astype(float)
+    kinds = rng.choice(["a", "b", "c", "d"], 1000).astype(object).repeat(2)[:, None]
+    apart, together = (Rows(numbers, kinds, groups) for groups in (None, np.arange(2000) // 2))
+    asked = Rows(np.array([[7.0]]), np.array([["a"]], dtype=object))
+    alone, grouped = (Odds(rows, np.zeros(1)).of(asked)[0] for rows in (apart, together))
+    assert grouped <= alone
+    assert grouped == pytest.approx(1 / 1600, rel=1)
+
+
+def test_a_value_that_many_rows_have_does_not_make_rare_ones_look_common():
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 200, 4000).astype(float)
+    second = np.where(rng.random(4000) < 0.6, 0.0, rng.permutation(4000) + 1.0)
+    rows = Rows(np.column_stack([first, second]), np.empty((4000, 0), dtype=object))
+    common, rare = Odds(rows, np.zeros(2)).of(
+        Rows(np.array([[7.0, 0.0], [7.0, second.max()]]), rows.categorical[:2])
+    )
+    assert common > 100 * rare
