@@ -26,8 +26,8 @@ MISSING = "not measured: the module pandera is not installed"
 def run() -> dict[str, Any]:
     """Rows a second of each in turn; the ratio is that to the faster peer.
 
-    Sluice also quarantines the bad rows, writes the good ones with their split, and its report; the peers only
-    find bad rows. Great Expectations' answer holds a part of them, whatever it is asked for.
+    Sluice also writes the good rows with their split, and its report. Great Expectations' answer holds a part of
+    the bad rows, whatever it is asked for; pandera finds them all, and pandas writes them back.
     """
     rows = scaled(ROWS)
     spent: dict[str, list[float]] = {"ours": [], GREAT_EXPECTATIONS: [], PANDERA: []}
@@ -81,7 +81,10 @@ def _great_expectations(places: Databases, candidate: Candidate) -> None:
 
 
 def _pandera(places: Databases, candidate: Candidate) -> None:
-    """The same rules as a schema, with all failures collected."""
+    """The same rules as a schema with all failures collected, and the bad rows written back with their reasons.
+
+    The good rows stay in memory: nothing is asked of pandas for them.
+    """
     import pandas as pd
     import pandera.pandas as pa
 
@@ -89,7 +92,6 @@ def _pandera(places: Databases, candidate: Candidate) -> None:
 
     connected = engine(places.warehouse)
     frame = pd.read_sql_table(candidate.table, connected, schema="staging")
-    connected.dispose()
     check, column = pa.Check, pa.Column
     schema = pa.DataFrameSchema(
         {
@@ -117,5 +119,8 @@ def _pandera(places: Databases, candidate: Candidate) -> None:
     try:
         schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as found:
-        if not len(found.failure_cases):
-            raise
+        reasons = found.failure_cases.dropna(subset=["index"]).groupby("index")["check"].agg(",".join)
+        bad = frame.loc[reasons.index].assign(reasons=reasons)
+        # Under a name that is swept with the run's.
+        bad.to_sql("payments__bad", connected, schema="staging", index=False, if_exists="replace")
+    connected.dispose()
