@@ -22,8 +22,8 @@ STATED = 0.01
 GOAL = (0.7, 1.3)
 # Rows of the published version and of the new ones; then columns, and runs.
 SIZES = ((200, 200), (20_000, 2_000), (1_000_000, 1_000_000))
-COLUMNS = {1: 20_000, 10: 10_000, 100: 3_000}
-UNEVEN = ((1_000_000, 200), {1: 20_000, 10: 10_000})
+COLUMNS = {1: 20_000, 10: 20_000, 100: 10_000}
+UNEVEN = ((1_000_000, 200), {1: 20_000, 10: 20_000})
 POWER_RUNS = 300
 # From here on counts are drawn by bin, which is all that a summary sees of the rows; bins of some tenth of their
 # numbers, which are many times finer than the ten that are compared.
