@@ -3,9 +3,9 @@
 from airflow.sdk import DAG
 
 from include.catalog import DATASETS
-from include.orchestration import defaults, tasks
+from include.orchestration import tasks, version_defaults
 
 for dataset in DATASETS:
     if dataset.export:
-        with DAG(**defaults.export_dag(dataset)):
+        with DAG(**version_defaults.export_dag(dataset)):
             tasks.export(dataset.name)

@@ -3,16 +3,16 @@
 from airflow.sdk import DAG
 
 from include.catalog import DATASETS
-from include.orchestration import assets, defaults, keeping
+from include.orchestration import assets, keeping, version_defaults
 
 for dataset in DATASETS:
     asset = assets.dataset_asset(dataset.name)
-    with DAG(**defaults.roll_back_dag(dataset)):
+    with DAG(**version_defaults.roll_back_dag(dataset)):
         keeping.roll_back.override(outlets=[asset])(dataset.name)
-    with DAG(**defaults.tag_dag(dataset)):
+    with DAG(**version_defaults.tag_dag(dataset)):
         keeping.tag(dataset.name)
-    with DAG(**defaults.rebuild_dag(dataset)):
+    with DAG(**version_defaults.rebuild_dag(dataset)):
         keeping.rebuild(dataset.name)
     if dataset.retention:
-        with DAG(schedule=asset, **defaults.retain_dag(dataset)):
+        with DAG(schedule=asset, **version_defaults.retain_dag(dataset)):
             keeping.retain(dataset.name)

@@ -78,7 +78,7 @@ def environment(
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
         "GX_ANALYTICS_ENABLED": "false",
-        "SLUICE_STORAGE": place.storage.as_uri(),
+        "SLUICE_STORAGE": f"file://{place.storage}",
         "SLUICE_REPORTS": str(place.reports),
     }
 

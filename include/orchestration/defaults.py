@@ -26,7 +26,7 @@ def collect_dag(source: Source) -> dict[str, Any]:
         "params": _collect_params(source),
         "tags": ["sluice", "collect", source.kind],
         "doc_md": _collect_doc(source),
-        **_common(),
+        **common(),
     }
 
 
@@ -38,7 +38,7 @@ def reconcile_dag(source: PostgresSource) -> dict[str, Any]:
         "params": {bound(source): _collect_params(source)[bound(source)]},
         "tags": ["sluice", "reconcile", source.kind],
         "doc_md": _reconcile_doc(source),
-        **_common(),
+        **common(),
     }
 
 
@@ -55,7 +55,7 @@ def decommission_dag(source: PostgresSource) -> dict[str, Any]:
         },
         "tags": ["sluice", "decommission", source.kind],
         "doc_md": _decommission_doc(source),
-        **_common(),
+        **common(),
     }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def erase_dag(source: PostgresSource) -> dict[str, Any]:
         },
         "tags": ["sluice", "erase", source.kind],
         "doc_md": _erase_doc(source),
-        **_common(),
+        **common(),
     }  # fmt: skip
 
 
@@ -101,106 +101,7 @@ def curate_dag(dataset: Dataset) -> dict[str, Any]:
         },
         "tags": ["sluice", "curate"],
         "doc_md": _curate_doc(dataset),
-        **_common(waiting=timedelta(hours=dataset.gate.approve_within) if _asks(dataset) else timedelta()),
-    }  # fmt: skip
-
-
-def export_dag(dataset: Dataset) -> dict[str, Any]:
-    """Arguments of @dag for exporting a version of a dataset by hand."""
-    return {
-        "dag_id": f"export_{dataset.name}",
-        "schedule": None,
-        "params": {
-            "version": Param(
-                None, type=["null", "integer"], minimum=1, title="Version",
-                description="The version to write as files. Empty: the one that the dataset's view shows.",
-            ),
-        },
-        "tags": ["sluice", "export"],
-        "doc_md": _export_doc(dataset),
-        **_common(),
-    }  # fmt: skip
-
-
-def roll_back_dag(dataset: Dataset) -> dict[str, Any]:
-    """Arguments of @dag for moving a dataset's view by hand: to another version, or to stay where it is."""
-    return {
-        "dag_id": f"roll_back_{dataset.name}",
-        "schedule": None,
-        "params": {
-            "version": Param(
-                None, type=["null", "integer"], minimum=1, title="Version",
-                description=f"What datasets.{dataset.name} is to show. Empty: what it shows now.",
-            ),
-            "pin": Param(
-                False, type="boolean", title="Pin",
-                description="Stay there, whatever runs publish, until this is run again without it.",
-            ),
-            "why": Param("", type="string", title="Why", description="Kept with the move, as is who ran this."),
-        },
-        "tags": ["sluice", "versions"],
-        "doc_md": (
-            f"### Roll back `{dataset.name}`\n\nMoves the view `datasets.{dataset.name}` to another version. A run"
-            " with newer batches moves it on again, unless it is pinned; no run shows again what was left here."
-        ),
-        **_common(),
-    }  # fmt: skip
-
-
-def tag_dag(dataset: Dataset) -> dict[str, Any]:
-    """Arguments of @dag for putting a tag on a version of a dataset, or taking it off."""
-    return {
-        "dag_id": f"tag_{dataset.name}",
-        "schedule": None,
-        "params": {
-            "tag": Param("", type="string", title="Tag", description="Such as paper-2026."),
-            "version": Param(
-                None, type=["null", "integer"], minimum=1, title="Version",
-                description="The version to put it on. Empty: take it off.",
-            ),
-            "why": Param("", type="string", title="Why", description="Kept with the tag, as is who ran this."),
-        },
-        "tags": ["sluice", "versions"],
-        "doc_md": f"### Tag a version of `{dataset.name}`\n\nRetention keeps what is tagged.",
-        **_common(),
-    }  # fmt: skip
-
-
-def rebuild_dag(dataset: Dataset) -> dict[str, Any]:
-    """Arguments of @dag for building a version of a dataset again."""
-    return {
-        "dag_id": f"rebuild_{dataset.name}",
-        "schedule": None,
-        "params": {
-            "version": Param(
-                None, type=["null", "integer"], minimum=1, title="Version", description="Empty: what is shown."
-            )
-        },
-        "tags": ["sluice", "versions"],
-        "doc_md": (
-            f"### Rebuild `{dataset.name}`\n\nBuilds a version again from its manifest, in staging, and compares"
-            " fingerprints. Nothing is published; the run fails, and says what differs, if they are not the same."
-        ),
-        **_common(),
-    }  # fmt: skip
-
-
-def retain_dag(dataset: Dataset) -> dict[str, Any]:
-    """Arguments of @dag for a dataset's retention, but for its schedule."""
-    keep = dataset.retention.keep if dataset.retention else 0
-    return {
-        "dag_id": f"retain_{dataset.name}",
-        "params": {
-            "dry_run": Param(
-                False, type="boolean", title="Dry run", description="Only tell what would be dropped, and why not."
-            )
-        },
-        "tags": ["sluice", "versions"],
-        "doc_md": (
-            f"### Retain `{dataset.name}`\n\nKeeps the newest {keep} versions, and what is current, tagged, named"
-            " by another version, built on or being read. All else goes, on record in `sluice.retirements`."
-        ),
-        **_common(),
+        **common(waiting=timedelta(hours=dataset.gate.approve_within) if _asks(dataset) else timedelta()),
     }  # fmt: skip
 
 
@@ -208,8 +109,8 @@ def _asks(dataset: Dataset) -> bool:
     return dataset.gate.on_warning == "approve"
 
 
-def _common(waiting: timedelta = timedelta()) -> dict[str, Any]:
-    """`waiting` is how long a run may wait for a person, besides its own time."""
+def common(waiting: timedelta = timedelta()) -> dict[str, Any]:
+    """What all DAGs share; `waiting` is how long a run may wait for a person, besides its own time."""
     return {
         "catchup": False,
         "max_active_runs": 1,
@@ -288,15 +189,6 @@ def _erase_doc(source: PostgresSource) -> str:
         "The last task checks the proof, which is in `sluice.erasures` and can be checked again by hand.\n\n"
         "**Airflow keeps what is typed into this form with the run: delete the run when it has succeeded.**"
         " docs/operate.md says what else to think of."
-    )
-
-
-def _export_doc(dataset: Dataset) -> str:
-    return (
-        f"### Export `{dataset.name}`\n\nWrites one version as files below the object storage:"
-        f" `exports/{dataset.name}/v<N>/`. Every version is exported when it is published; this is for those"
-        " before, and for one whose files were lost.\n\nA version that lies there whole is verified and left as it"
-        " is."
     )
 
 

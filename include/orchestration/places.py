@@ -54,7 +54,8 @@ def storage() -> "ObjectStoragePath":
     """The root of the object storage: SLUICE_STORAGE, such as s3://aws_default@bucket/sluice."""
     from airflow.sdk import ObjectStoragePath
 
-    return ObjectStoragePath(os.environ.get("SLUICE_STORAGE") or (PROJECT / ".local" / "storage").as_uri())
+    # Airflow takes a URI as it stands: a space that is written %20 would be another folder.
+    return ObjectStoragePath(os.environ.get("SLUICE_STORAGE") or f"file://{PROJECT}/.local/storage")
 
 
 def reports() -> Path:

@@ -78,9 +78,9 @@ def test_a_retention_follows_each_publication_of_its_dataset(airflow_home, monke
     monkeypatch.setattr(catalog, "DATASETS", (kept,))
     made = runpy.run_path(str(ROOT / "dags" / "versions.py"))
     assert isinstance(made["DAG"], type(DAG)) and made["dataset"] == kept
-    from include.orchestration import assets, defaults, keeping
+    from include.orchestration import assets, keeping, version_defaults
 
-    with DAG(schedule=assets.dataset_asset(kept.name), **defaults.retain_dag(kept)) as dag:
+    with DAG(schedule=assets.dataset_asset(kept.name), **version_defaults.retain_dag(kept)) as dag:
         keeping.retain(kept.name)
     assert dict(dag.params) == {"dry_run": False} and "newest 3 versions" in dag.doc_md
     assert [task.task_id for task in dag.tasks] == ["retain"]

@@ -31,7 +31,7 @@ def test_all_of_airflow_points_into_the_home_folder_and_at_the_chosen_port(tmp_p
         tmp_path / "airflow" / "passwords.json"
     )
     assert found["AIRFLOW_CONN_SHOP"] == "postgres://shop_reader:pw@127.0.0.1:5/shop"
-    assert found["SLUICE_STORAGE"] == (tmp_path / "storage").as_uri()
+    assert found["SLUICE_STORAGE"] == f"file://{tmp_path}/storage"
     assert found["SLUICE_REPORTS"] == str(tmp_path / "reports")
 
 

@@ -21,6 +21,20 @@ def test_reports_are_where_the_environment_says_else_in_the_project(monkeypatch,
     assert isinstance(reports(), Path)
 
 
+def test_a_storage_whose_path_has_a_space_lies_in_that_very_folder(monkeypatch, airflow_home, tmp_path):
+    from include.local import airflow
+    from include.local.home import Home
+    from include.orchestration.places import storage
+
+    home = Home(tmp_path / "a home")
+    found = airflow.environment(
+        home, {"fernet": "", "jwt": "", "api": "", "admin": ""}, database="", connections={}, port=1
+    )
+    monkeypatch.setenv("SLUICE_STORAGE", found["SLUICE_STORAGE"])
+    (storage() / "images").mkdir(parents=True)
+    assert (home.storage / "images").is_dir()
+
+
 def test_the_object_storage_may_be_s3():
     import fsspec
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from psycopg2.extras import Json
@@ -247,9 +248,10 @@ def fraud(warehouse_url, tmp_path):
 @pytest.fixture(scope="module")
 def published(postgres, tmp_path_factory):
     """URLs, as superuser and as login, of a warehouse with one version, that no test of the module can change."""
-    postgres.create_database("published")
-    admin = postgres.url("published")
+    name = f"published_{uuid4().hex[:10]}"
+    postgres.create_database(name)
+    admin = postgres.url(name)
     prepare(admin, login="sluice", password="a test's own password")
-    url = postgres.url("published", user="sluice", password="a test's own password")
+    url = postgres.url(name, user="sluice", password="a test's own password")
     Release(url, tmp_path_factory.mktemp("suites")).published()
     return admin, url

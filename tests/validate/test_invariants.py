@@ -10,7 +10,7 @@ CONDITION = {"type": "nullity", "column": {"name": "b"}, "is_null": True}
 
 
 def proven(kwargs, severity="critical", exception=None, kind=UNIQUE):
-    suite = Suite("s", (Expectation("one", kind, kwargs, severity, True, {}),), "h")
+    suite = Suite("s", (Expectation("one", kind, kwargs, severity, True, {}),), "h", "")
     outcome = Outcome(
         rule="one", type=kind, column="id", severity=severity, row_level=True, success=False, exception=exception
     )  # fmt: skip
