@@ -20,7 +20,8 @@ $(VENV)/.installed: requirements.txt
 	@touch "$@"
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	@$(PIP) -r requirements-dev.txt
+	@# jsonpath-rw, which mlcroissant needs, is plain Python and has no wheel.
+	@$(PIP) --no-binary jsonpath-rw -r requirements-dev.txt
 	@touch "$@"
 
 install: $(VENV)/.installed ## make .venv and install the locked requirements
