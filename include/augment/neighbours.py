@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np  # noqa: TID253  (imported lazily, by the registry)
-from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator  # noqa: TID253
 from sklearn.neighbors import NearestNeighbors  # noqa: TID253
 
@@ -86,7 +85,7 @@ class Cells:
         return distances, rows
 
     def _search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        away = cdist(queries, self._centres)
+        away = _away(queries, self._centres)
         norms = np.einsum("ij,ij->i", queries, queries)
         single = np.column_stack([-2 * queries, np.ones(len(queries))]).astype(np.float32)
         # A sum of f + 1 products errs by less than (f + 1)·2⁻²⁴ of their magnitudes' sum (Higham, "Accuracy and
@@ -159,8 +158,14 @@ def _centres(rows: np.ndarray, count: int) -> np.ndarray:
 
 
 def _nearest_centre(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    starts = range(0, len(rows), TOGETHER)
-    return np.concatenate([cdist(rows[start : start + TOGETHER], centres).argmin(axis=1) for start in starts])
+    parts = [rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)]
+    with ThreadPoolExecutor(cores()) as pool:
+        return np.concatenate(list(pool.map(lambda part: _away(part, centres).argmin(axis=1), parts)))
+
+
+def _away(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """How far each centre is from each row, but for a term that is the row's: (n, centres), in that order."""
+    return np.einsum("ij,ij->i", centres, centres) - 2 * (rows @ centres.T)
 
 
 def _nearest(away: np.ndarray, count: int) -> np.ndarray:
