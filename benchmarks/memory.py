@@ -64,7 +64,7 @@ def _line(warehouse: str) -> None:
 
     at = datetime(2026, 1, 1, tzinfo=UTC)
     dataset = Dataset(name="fraud", sources=("shop",), key="id", group="customer", numeric=("amount",),
-                      text=("note",), label="fraud")  # fmt: skip
+                      passthrough=("note",), label="fraud")  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for suite, rules in (("fraud", RULES), ("fraud_audit", RULES[:1])):
