@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -12,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 from include.core.dimensions import RUNS
 from include.core.errors import FatalError, GateRejected
 from include.core.failpoints import failpoint
-from include.core.refs import Candidate, Gated, Outcome
+from include.core.refs import Candidate, Finding, Gated, Outcome
 from include.pipeline.drift import Compared, compare
 from include.specs import Dataset
 from include.validate.checkpoint import Checked, run_checkpoint
@@ -110,25 +111,41 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         return known
     verdict, passed, outcomes = _part(connection, case, checked.outcomes)
     drift = compare(connection, case.dataset, case.table("passed")) if passed else Compared()
-    outcomes = (*outcomes, *drift.finding.outcomes)
+    validation = _decided(connection, case, verdict, passed, (*outcomes, *drift.finding.outcomes), drift.finding)
+    _write_down(connection, case, validation, checked.raw, reports)
+    _drop(connection, case.table("bad"))
+    if validation.decision.decision == "reject":
+        _drop(connection, case.table("passed"))
+    else:
+        summaries.keep(connection, case.dataset.name, case.candidate.run, drift.summaries)
+    return validation
+
+
+def _decided(  # noqa: PLR0917
+    connection: Connection,
+    case: _Case,
+    verdict: Verdict,
+    passed: int,
+    outcomes: tuple[Outcome, ...],
+    drift: Finding,
+) -> Validation:
+    """Quarantine the bad rows, and let the gate decide."""
     origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
-    query = rejected_rows(case.table("bad"))
-    quarantined = quarantine(connection, case.dataset.name, query, origin)
+    quarantined = quarantine(connection, case.dataset.name, rejected_rows(case.table("bad")), origin)
     if not case.candidate.rows == verdict.rows == passed + quarantined:
         raise FatalError(
             f"Rows built, judged, and passed or quarantined must be as many: {case.candidate.rows},"
             f" {verdict.rows}, {passed} + {quarantined}.",
             fix="clear the run from its build task on; if it happens again, please report it.",
         )
-    decision = decide(outcomes, verdict.rows, quarantined, case.dataset.gate)
     tells = verdict.rows > 0 and all(outcome.exception is None for outcome in outcomes)
     news = quarantine_news(connection, case.dataset.name, origin, tells=tells)
-    evidence = {"quarantine": asdict(news) if news else {}, drift.finding.name: drift.finding.evidence}
-    validation = Validation(
+    evidence = {"quarantine": asdict(news) if news else {}, drift.name: drift.evidence}
+    return Validation(
         run=case.candidate.run,
         dataset=case.dataset.name,
         stage=STAGE,
-        decision=decision,
+        decision=decide(outcomes, verdict.rows, quarantined, case.dataset.gate),
         rows=verdict.rows,
         passed=passed,
         quarantined=quarantined,
@@ -140,17 +157,17 @@ def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path
         at=case.at,
         evidence={name: found for name, found in evidence.items() if found},
     )
+
+
+def _write_down(
+    connection: Connection, case: _Case, validation: Validation, raw: dict[str, Any], reports: Path
+) -> None:
+    """The judgement, the suite's text, and the page that shows both."""
     texts.keep(connection, case.suite.content)
     before = judged_before(connection, case.dataset.name, STAGE, RUNS - 1)
     record(connection, validation)
     sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)
-    write_report(reports, Report(validation, tuple(sample), checked.raw, case.dataset.gate.max_rejected, before))
-    _drop(connection, case.table("bad"))
-    if decision.decision == "reject":
-        _drop(connection, case.table("passed"))
-    else:
-        summaries.keep(connection, case.dataset.name, case.candidate.run, drift.summaries)
-    return validation
+    write_report(reports, Report(validation, tuple(sample), raw, case.dataset.gate.max_rejected, before))
 
 
 def _part(
