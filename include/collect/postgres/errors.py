@@ -11,13 +11,16 @@ from include.core.errors import FatalError, RetriableError
 # What a command says that met a table which was dropped or altered just then; the last one, of the catalog itself.
 CHANGED = (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn, psycopg2.errors.InternalError_)
 
+# The last one: the temporary slot of a session that was killed is there until the server notices.
+IN_USE = (psycopg2.errors.ObjectInUse, psycopg2.errors.LockNotAvailable, psycopg2.errors.DuplicateObject)
+
 
 @contextmanager
 def errors_of(source: str) -> Iterator[None]:
     """Tell what psycopg2 raises as an error of Sluice."""
     try:
         yield
-    except (psycopg2.errors.ObjectInUse, psycopg2.errors.LockNotAvailable) as error:
+    except IN_USE as error:
         raise RetriableError(
             f"Source {source!r} is in use: {_first_line(error)}.",
             fix="wait until the other session has ended.",

@@ -4,6 +4,7 @@ import threading
 
 import psycopg2
 import pytest
+from psycopg2.extras import LogicalReplicationConnection
 
 from include.collect.postgres.slot import Position
 from include.core.errors import RetriableError
@@ -78,3 +79,13 @@ def test_a_run_up_to_a_mark_does_not_wait_for_a_truncation_that_waits_for_the_ma
                 shop.land(batch)
         truncation.join()
     assert shop.current("items", "id") == [(1,), (2,)]
+
+
+def test_a_mark_waits_for_another_run_where_a_killed_ones_session_still_holds_its_slot(shop):
+    killed = psycopg2.connect(shop.url, connection_factory=LogicalReplicationConnection)
+    killed.cursor().execute(f'CREATE_REPLICATION_SLOT "{shop.source.slot}_anew" TEMPORARY LOGICAL pgoutput')
+    with shop.reader() as reader:
+        reader.check()
+        with pytest.raises(RetriableError, match=r"is in use: replication slot .* already exists"), reader.mark():
+            pass
+    killed.close()
