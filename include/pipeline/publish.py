@@ -20,7 +20,7 @@ from include.publish.leakage import prove
 from include.publish.manifest import manifest
 from include.specs import Dataset
 from include.warehouse import versions
-from include.warehouse.connection import transaction
+from include.warehouse.connection import take_turns, transaction
 from include.warehouse.texts import keep
 from include.warehouse.validations import Validation, judged_before, record, recorded
 
@@ -186,7 +186,7 @@ def _rows(connection: Connection, table: str) -> int:
 def _take_turns(connection: Connection, dataset: Dataset) -> None:
     """A task that was taken for dead may still be at it: one publishes, the others find what it published."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(%s))", (dataset.name,))
+        take_turns(cursor, "publish", dataset.name)
 
 
 def _published_by(connection: Connection, dataset: str, run: str, table: str) -> VersionRef | None:

@@ -24,7 +24,7 @@ from include.validate.reports import Report, report_path, write_report
 from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, rejected_rows, to_judge
 from include.validate.suite import Suite, load_suite
 from include.warehouse import summaries, texts
-from include.warehouse.connection import transaction
+from include.warehouse.connection import take_turns, transaction
 from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
 from include.warehouse.staging import table_name
 from include.warehouse.validations import Validation, judged_before, record, recorded
@@ -188,7 +188,7 @@ def _part(
 def _take_turns(connection: Connection, dataset: Dataset) -> None:
     """A task that was taken for dead may still be at it: one decides, the other finds the decision."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.validate'), hashtext(%s))", (dataset.name,))
+        take_turns(cursor, "validate", dataset.name)
 
 
 def _refuse_swept(connection: Connection, case: _Case) -> None:

@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from include.core.errors import FatalError
 from include.publish.chance import alone_noticed
 from include.publish.looks import Looks, learn, likeness, normal, perceptual_hash, shows_nothing, thumbnail
-from include.publish.twins import Compared, Twins
+from include.publish.twins import Compared, Twins, pairs_across
 from include.specs import Dataset
 from include.warehouse import bulk
 from include.warehouse.files import fetch_image
@@ -56,7 +56,7 @@ def compare_images(connection: Connection, dataset: Dataset, table: str, storage
         cursor.execute("SELECT count(*), count(*) FILTER (WHERE blank) FROM pg_temp.leak_images GROUP BY split")
         sizes = cursor.fetchall()
         rows, blank = sum(count for count, _ in sizes), sum(blank for _, blank in sizes)
-        pairs = (rows**2 - sum(count**2 for count, _ in sizes)) // 2
+        pairs = pairs_across([count for count, _ in sizes])
         cursor.execute(_PAIRS, {"bits": BITS, "part": PART})
         cursor.execute(
             "SELECT a, b, first, second FROM pg_temp.leak_pairs"

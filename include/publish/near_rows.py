@@ -9,7 +9,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from include.publish.chance import Odds, Rows, alike, alone_noticed
-from include.publish.twins import MOST, Compared, Twins
+from include.publish.twins import MOST, Compared, Twins, pairs_across
 from include.specs import Dataset
 from include.specs.leakage import Kind
 from include.warehouse import bulk, versions
@@ -184,7 +184,7 @@ def _described(cursor: Cursor, dataset: Dataset, table: str) -> _Table:
         numeric=numeric,
         categorical=tuple(name for name in (*dataset.numeric, *dataset.categorical) if name not in numeric),
         rows=sum(sizes),
-        pairs=(sum(sizes) ** 2 - sum(size**2 for size in sizes)) // 2,
+        pairs=pairs_across(sizes),
     )
 
 

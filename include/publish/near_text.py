@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.publish.chance import alone_noticed
 from include.publish.passages import PASSAGE, Unseen, bands, canonical, digest, jaccard, passages, shingles
-from include.publish.twins import Compared, Twins
+from include.publish.twins import Compared, Twins, pairs_across
 from include.specs import Dataset
 from include.warehouse import bulk
 
@@ -121,7 +121,7 @@ def _count(cursor: Cursor) -> tuple[int, int, np.ndarray]:
     sizes = [count for (count,) in cursor.fetchall()]
     cursor.execute("SELECT length FROM pg_temp.leak_texts ORDER BY content, _id LIMIT %s", (SAMPLE,))
     lengths = np.array([length for (length,) in cursor.fetchall()], dtype=np.float64)
-    return sum(sizes), (sum(sizes) ** 2 - sum(size**2 for size in sizes)) // 2, lengths
+    return sum(sizes), pairs_across(sizes), lengths
 
 
 def _alike(

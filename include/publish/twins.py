@@ -1,5 +1,6 @@
 """What a comparison of a version's splits found: rows that are alike in two of them, and what chance explains."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,11 @@ from include.specs.leakage import Kind
 EXAMPLES = 10
 # Twins that are judged one by one, those with the fewest others like them first.
 MOST = 20_000
+
+
+def pairs_across(sizes: Sequence[int]) -> int:
+    """How many pairs have their rows in two splits, which are of these sizes."""
+    return (sum(sizes) ** 2 - sum(size**2 for size in sizes)) // 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
+from include.warehouse.connection import take_turns
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -56,7 +58,7 @@ def shown(connection: Connection, run: str, dataset: str) -> str:
 def say(connection: Connection, run: str, dataset: str, word: Word) -> None:
     """Add a word, in the caller's transaction; whoever else speaks about the dataset's runs waits for its end."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.approve'), hashtext(%s))", (dataset,))
+        take_turns(cursor, "approve", dataset)
         cursor.execute(
             "INSERT INTO sluice.approvals"
             " SELECT %(run)s, %(dataset)s, 1 + coalesce(max(number), 0), %(decision)s, %(by)s, %(reason)s,"

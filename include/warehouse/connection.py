@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError, RetriableError
 
@@ -75,6 +76,11 @@ def transaction(url: str, *, role: str | None = "sluice_writer") -> Iterator[Con
         ) from error
     finally:
         connection.close()
+
+
+def take_turns(cursor: Cursor, what: str, name: str) -> None:
+    """Wait until no other transaction does the same (such as `publish`) with that name; until this one ends."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.' || %s), hashtext(%s))", (what, name))
 
 
 def engine(url: str, *, role: str | None = "sluice_writer") -> "Engine":

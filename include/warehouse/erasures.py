@@ -15,6 +15,7 @@ from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
 from include.core.refs import Erasure
 from include.specs import Dataset, PostgresSource
+from include.warehouse.connection import take_turns
 from include.warehouse.staging import drop_tables
 from include.warehouse.subjects import KEY, REFERENCED, Holder, Place, Quarantine, count
 
@@ -44,7 +45,7 @@ def hold(cursor: Cursor, source: str, places: Sequence[Place], patience: float) 
     cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
     # One erasure at a time, and no landing beside it.
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.erase'), 0)")
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.landing'), hashtext(%s))", (source,))
+    take_turns(cursor, "landing", source)
     command = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(
         sql.SQL(", ").join(place.table for place in places)
     )

@@ -12,6 +12,7 @@ from psycopg2.extras import Json
 
 from include.core.errors import FatalError
 from include.core.failpoints import failpoint
+from include.warehouse.connection import take_turns
 from include.warehouse.versions import Version, list_versions
 
 
@@ -35,7 +36,7 @@ def hold(connection: Connection, dataset: str, number: int | None, patience: flo
         # The rows are read through another connection, and this one waits for them.
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         found = _version(connection, dataset, number)
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.export'), hashtext(%s))", (found.table,))
+        take_turns(cursor, "export", found.table)
         try:
             cursor.execute(
                 sql.SQL("LOCK TABLE datasets.{} IN ACCESS SHARE MODE").format(sql.Identifier(found.table))

@@ -10,6 +10,7 @@ from include.core.batch import Batch, Table, TableSnapshot
 from include.core.errors import FatalError, RetriableError
 from include.core.failpoints import failpoint
 from include.core.refs import BatchRef
+from include.warehouse.connection import take_turns
 from include.warehouse.merge import Merge
 from include.warehouse.rejects import keep_rejected
 from include.warehouse.retake import retake
@@ -52,7 +53,7 @@ def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
     sequence number, also one of nothing but rejected records or of nothing at all (a position that moved).
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.landing'), hashtext(%s))", (batch.source,))
+        take_turns(cursor, "landing", batch.source)
         stored, last = _newest(cursor, batch.source)
         if batch.start != stored:
             raise RetriableError(

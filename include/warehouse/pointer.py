@@ -7,6 +7,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError
+from include.warehouse.connection import take_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def shown_at(connection: Connection, dataset: str, at: datetime) -> int:
 def hold(connection: Connection, dataset: str) -> None:
     """Let nobody else move the view until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.publish'), hashtext(%s))", (dataset,))
+        take_turns(cursor, "publish", dataset)
 
 
 def roll_back(connection: Connection, dataset: str, version: int, *, pin: bool, who: str, why: str) -> None:
