@@ -1,0 +1,1 @@
+"""Give rows their labels: what to label, by whom, how far they agree, and what follows from it."""
