@@ -144,27 +144,22 @@ def _erased(connection: Connection, found: versions.Version) -> list[str]:
 
 def _pass(warehouse_url: str, declared: Dataset, candidate: Candidate, suite: Suite) -> tuple[Gated, list[str]]:
     """What the suite lets through, as the gate did; and the rules that could not be judged."""
-    from include.validate.checkpoint import run_checkpoint
-    from include.validate.rows import judge, pass_on, refuse_disagreement, to_judge
+    from include.pipeline.part import Parting, check_and_part
 
-    outcomes = run_checkpoint(warehouse_url, "staging", candidate.table, suite, candidate.run).outcomes
-    bad, passed = (table_name(declared.name, candidate.run, part) for part in ("bad", "passed"))
+    parting = Parting(declared, candidate, suite)
     with transaction(warehouse_url) as connection:
-        rules = to_judge(suite, outcomes)
-        verdict = judge(connection, candidate.table, declared.key, bad, rules)
-        refuse_disagreement(verdict, rules, outcomes)
-        count = pass_on(connection, declared, candidate.table, bad, passed)
+        checked, parted = check_and_part(warehouse_url, connection, parting, candidate.run)
     gated = Gated(
         candidate=candidate,
-        table=passed,
-        passed=count,
-        quarantined=verdict.rejected,
-        reasons=verdict.reasons,
+        table=parting.passed,
+        passed=parted.passed,
+        quarantined=parted.verdict.rejected,
+        reasons=parted.verdict.reasons,
         decision=GateDecision(decision="publish"),
         suite_hash=suite.hash,
         report="",
     )
-    return gated, [f"the rule {o.rule} cannot be judged: {o.exception}" for o in outcomes if o.exception]
+    return gated, [f"the rule {o.rule} cannot be judged: {o.exception}" for o in checked.outcomes if o.exception]
 
 
 def _make(warehouse_url: str, declared: Dataset, gated: Gated, storage: Any) -> Augmented:

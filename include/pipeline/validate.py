@@ -15,13 +15,14 @@ from include.core.errors import FatalError, GateRejected
 from include.core.failpoints import failpoint
 from include.core.refs import Candidate, Finding, Gated, Outcome
 from include.pipeline.drift import Compared, compare
+from include.pipeline.part import Parted, Parting, check_and_part, part
 from include.specs import Dataset
-from include.validate.checkpoint import Checked, run_checkpoint
+from include.validate.checkpoint import Checked
 from include.validate.gate import decide
 from include.validate.invariants import invariants, key_is_unique
 from include.validate.predicates import refuse_untold
 from include.validate.reports import Report, report_path, write_report
-from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, rejected_rows, to_judge
+from include.validate.rows import Verdict, rejected_rows
 from include.validate.suite import Suite, load_suite
 from include.warehouse import summaries, texts
 from include.warehouse.connection import take_turns, transaction
@@ -43,6 +44,10 @@ class _Case:
     candidate: Candidate
     suite: Suite
     at: datetime
+
+    @property
+    def parting(self) -> Parting:
+        return Parting(self.dataset, self.candidate, self.suite)
 
     def table(self, part: str) -> str:
         return table_name(self.dataset.name, self.candidate.run, part)
@@ -76,8 +81,7 @@ def validate(
         _refuse_swept(connection, case)
     if known is None:
         run_id = f"{candidate.run}, try {attempt}"
-        checked = run_checkpoint(warehouse_url, "staging", candidate.table, suite, run_id)
-        known = _settled(warehouse_url, case, checked, reports)
+        known = _settled(warehouse_url, case, run_id, reports)
     else:
         _refuse_other(case, known)
         if known.decision.decision != "reject":
@@ -99,17 +103,19 @@ def validate(
 
 
 @failpoint("gate.commit")
-def _settled(warehouse_url: str, case: _Case, checked: Checked, reports: Path) -> Validation:
+def _settled(warehouse_url: str, case: _Case, run_id: str, reports: Path) -> Validation:
+    """Check and part the rows, decide, write the report and record it all, in one transaction."""
     with transaction(warehouse_url) as connection:
-        return _settle(connection, case, checked, reports)
+        _take_turns(connection, case.dataset)
+        if known := recorded(connection, case.candidate.run, case.dataset.name, STAGE):
+            return known
+        checked, parted = check_and_part(warehouse_url, connection, case.parting, run_id)
+        return _settle(connection, case, checked, parted, reports)
 
 
-def _settle(connection: Connection, case: _Case, checked: Checked, reports: Path) -> Validation:
-    """Part the rows, decide, write the report and record it all, in the caller's transaction."""
-    _take_turns(connection, case.dataset)
-    if known := recorded(connection, case.candidate.run, case.dataset.name, STAGE):
-        return known
-    verdict, passed, outcomes = _part(connection, case, checked.outcomes)
+def _settle(connection: Connection, case: _Case, checked: Checked, parted: Parted, reports: Path) -> Validation:
+    verdict, passed = parted.verdict, parted.passed
+    outcomes = (*checked.outcomes, *_on_passed(connection, case, checked.outcomes, passed))
     drift = compare(connection, case.dataset, case.table("passed")) if passed else Compared()
     validation = _decided(connection, case, verdict, passed, (*outcomes, *drift.finding.outcomes), drift.finding)
     _write_down(connection, case, validation, checked.raw, reports)
@@ -170,19 +176,15 @@ def _write_down(
     write_report(reports, Report(validation, tuple(sample), raw, case.dataset.gate.max_rejected, before))
 
 
-def _part(
-    connection: Connection, case: _Case, outcomes: Sequence[Outcome]
-) -> tuple[Verdict, int, tuple[Outcome, ...]]:
-    """The verdict, the number of rows that passed, and all outcomes: the suite's and those on what passed."""
-    rules = to_judge(case.suite, outcomes)
-    candidate, bad, passed = case.candidate.table, case.table("bad"), case.table("passed")
-    verdict = judge(connection, candidate, case.dataset.key, bad, rules)
-    refuse_disagreement(verdict, rules, outcomes)
-    count = pass_on(connection, case.dataset, candidate, bad, passed)
+def _on_passed(
+    connection: Connection, case: _Case, outcomes: Sequence[Outcome], passed: int
+) -> tuple[Outcome, ...]:
+    """What is to hold of what passed, whatever the suite says."""
     # Without rows there is nothing to say of them: the gate rejects for that alone.
+    if not passed:
+        return ()
     unique = key_is_unique(case.suite, outcomes, case.dataset.key)
-    more = invariants(connection, case.dataset, passed, unique=unique) if count else ()
-    return verdict, count, (*outcomes, *more)
+    return tuple(invariants(connection, case.dataset, case.table("passed"), unique=unique))
 
 
 def _take_turns(connection: Connection, dataset: Dataset) -> None:
@@ -211,7 +213,7 @@ def _restore(connection: Connection, case: _Case, known: Validation) -> None:
     """Make the passed table again if it was swept since the decision: the same rows, by the same rules."""
     if _exists(connection, case.table("passed")):
         return
-    _verdict, passed, _outcomes = _part(connection, case, known.outcomes[: len(case.suite.expectations)])
+    passed = part(connection, case.parting, known.outcomes[: len(case.suite.expectations)]).passed
     _drop(connection, case.table("bad"))
     if passed != known.passed:
         raise _judged_before(case, f"{known.passed} rows passed then, {passed} would now")

@@ -29,13 +29,18 @@ class Verdict:
     reasons: dict[str, int]
 
 
+def row_rules(suite: Suite) -> tuple[Expectation, ...]:
+    """The rules whose bad rows may be taken out: critical ones on rows."""
+    return tuple(e for e in suite.expectations if e.row_level and e.severity == "critical")
+
+
 def to_judge(suite: Suite, outcomes: Sequence[Outcome]) -> tuple[Expectation, ...]:
-    """The rules whose bad rows are taken out: critical, row-level, and failed.
+    """Those of them that failed.
 
     A rule with `mostly` that holds tolerates its bad rows, so they stay; once it fails, all of them go.
     """
     failed = {o.rule for o in outcomes if not o.success and o.exception is None}
-    return tuple(e for e in suite.expectations if e.row_level and e.severity == "critical" and e.rule in failed)
+    return tuple(rule for rule in row_rules(suite) if rule.rule in failed)
 
 
 @failpoint("gate.judge")
