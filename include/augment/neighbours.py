@@ -65,16 +65,15 @@ class Cells:
     def __init__(self, rows: np.ndarray, share: float | None = None) -> None:
         self._middle = rows.mean(axis=0)
         self._rows = rows - self._middle
-        self._centres = _centres(self._rows, max(2 * FIRST_CELLS, round(np.sqrt(len(rows)))))
+        centres = _centres(self._rows, max(2 * FIRST_CELLS, round(np.sqrt(len(rows)))))
+        self._centres = _as_rows(centres)
         share = share or max(SHARE, min(1.0, FEWEST_ROWS / len(rows)))
-        self._looked = max(FIRST_CELLS, round(share * len(self._centres)))
-        cell = _nearest_centre(self._rows, self._centres)
+        self._looked = max(FIRST_CELLS, round(share * len(centres)))
+        cell = _nearest_centre(self._rows, centres)
         self._order = np.argsort(cell, kind="stable")
         self._starts = np.searchsorted(cell[self._order], np.arange(len(self._centres) + 1))
-        ordered = self._rows[self._order]
-        self._norms = np.einsum("ij,ij->i", ordered, ordered)
-        # One product gives |y|² - 2xy: the query is (-2x, 1), the row (y, |y|²).
-        self._single = np.column_stack([ordered, self._norms]).astype(np.float32)
+        self._single = _as_rows(self._rows[self._order])
+        self._longest = float(np.einsum("ij,ij->i", self._rows, self._rows).max())
 
     def nearest(self, queries: np.ndarray, count: int, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Distances and indices (m, count) of each query's nearest rows. There must be `count` rows."""
@@ -85,12 +84,12 @@ class Cells:
         return distances, rows
 
     def _search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        away = _away(queries, self._centres)
         norms = np.einsum("ij,ij->i", queries, queries)
-        single = np.column_stack([-2 * queries, np.ones(len(queries))]).astype(np.float32)
+        single = _as_queries(queries)
+        away = single @ self._centres.T
         # A sum of f + 1 products errs by less than (f + 1)·2⁻²⁴ of their magnitudes' sum (Higham, "Accuracy and
         # Stability of Numerical Algorithms", 3.1), and the rounding of both factors adds as much again.
-        error = (queries.shape[1] + 4) * 2.0**-22 * (norms + self._norms.max())
+        error = (queries.shape[1] + 4) * 2.0**-22 * (norms + self._longest)
         limit = (self._bound(away, single, count) + 2 * error).astype(np.float32)
         of_query, places = self._passing(_nearest(away, self._looked), single, limit)
         lacking = np.bincount(of_query, minlength=len(queries)) < count
@@ -150,22 +149,27 @@ def _centres(rows: np.ndarray, count: int) -> np.ndarray:
     centres = sample[:count]
     for _ in range(4):
         cell = _nearest_centre(sample, centres)
-        sums = np.zeros_like(centres)
-        np.add.at(sums, cell, sample)
+        sums = np.column_stack([np.bincount(cell, feature, count) for feature in sample.T])
         sizes = np.bincount(cell, minlength=len(centres))[:, None]
         centres = np.where(sizes > 0, sums / np.maximum(sizes, 1), centres)
     return centres
 
 
 def _nearest_centre(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    towards = _as_rows(centres).T
     parts = [rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)]
     with ThreadPoolExecutor(cores()) as pool:
-        return np.concatenate(list(pool.map(lambda part: _away(part, centres).argmin(axis=1), parts)))
+        return np.concatenate(list(pool.map(lambda part: (_as_queries(part) @ towards).argmin(axis=1), parts)))
 
 
-def _away(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """How far each centre is from each row, but for a term that is the row's: (n, centres), in that order."""
-    return np.einsum("ij,ij->i", centres, centres) - 2 * (rows @ centres.T)
+def _as_queries(rows: np.ndarray) -> np.ndarray:
+    """(-2x, 1) in single precision. A product with (y, |y|²) is |x - y|², but for a term that is the query's."""
+    return np.column_stack([-2 * rows, np.ones(len(rows))]).astype(np.float32)
+
+
+def _as_rows(rows: np.ndarray) -> np.ndarray:
+    """(y, |y|²) in single precision."""
+    return np.column_stack([rows, np.einsum("ij,ij->i", rows, rows)]).astype(np.float32)
 
 
 def _nearest(away: np.ndarray, count: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.augment)
 import pyarrow as pa  # noqa: TID253
+import pyarrow.compute as pc  # noqa: TID253
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json
@@ -40,7 +41,7 @@ def read(connection: Connection, dataset: Dataset, table: str) -> Train:
         )
     return Train(
         ids=rows["_id"].to_numpy(),
-        labels=np.array(rows["_label"].to_pylist(), dtype=np.str_),
+        labels=_few(rows["_label"]),
         numeric=_matrix([rows[name].to_numpy() for name in dataset.numeric], len(rows), np.float64),
         categorical=_matrix([rows[name].to_numpy() for name in dataset.categorical], len(rows), object),
         numeric_names=dataset.numeric,
@@ -115,18 +116,26 @@ def _refuse_other_types(dataset: Dataset, types: dict[str, str]) -> None:
             )
 
 
+def _few(texts: pa.ChunkedArray) -> np.ndarray:
+    """Texts of which there are few different ones, as numpy's own text."""
+    coded = texts.combine_chunks().dictionary_encode()
+    return np.array(coded.dictionary.to_pylist(), dtype=np.str_)[coded.indices.to_numpy()]
+
+
 def _matrix(columns: list[np.ndarray], rows: int, dtype: Any) -> np.ndarray:
     return np.column_stack(columns).astype(dtype) if columns else np.empty((rows, 0), dtype=dtype)
 
 
 def _frame(dataset: Dataset, method: str, train: Train, made: Made) -> pa.Table:
-    first = [str(train.ids[row]) for row in made.first]
-    second = [str(train.ids[row]) if row >= 0 else None for row in made.second]
-    parents = [f"{a}:{b}" if b is not None else a for a, b in zip(first, second, strict=True)]
+    ids = pa.array(train.ids, pa.string())
+    first = ids.take(pa.array(made.first))
+    second = ids.take(pa.array(made.second, mask=made.second < 0))
+    numbers = pa.array(np.arange(1, len(first) + 1)).cast(pa.string())
+    made_ids = pc.binary_join_element_wise(method, numbers, first, second, ":", null_handling="skip")
     columns = {
-        "_id": pa.array([f"{method}:{n}:{of}" for n, of in enumerate(parents, 1)], pa.string()),
-        "_first": pa.array(first, pa.string()),
-        "_second": pa.array(second, pa.string()),
+        "_id": made_ids,
+        "_first": first,
+        "_second": second,
         "_weight": pa.array(made.weight, pa.float64()),
     }
     for place, name in enumerate(dataset.numeric):

@@ -1,6 +1,7 @@
 """Turn what passed the gate into a version's rows: balanced, augmented, or as they are."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from psycopg2 import sql
@@ -48,9 +49,12 @@ def balance(warehouse_url: str, dataset: Dataset, gated: Gated) -> Augmented:
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
         _refuse_missing_columns(versions.column_types(cursor, gated.table), dataset)
         before = train.read(connection, dataset, gated.table)
-    made = tabular.balance(before, declared, seed)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        _begin(cursor, dataset, gated, target)
+        # Postgres copies the real rows while the others are made here.
+        with ThreadPoolExecutor(1, "begin") as pool:
+            begun = pool.submit(_begin, cursor, dataset, gated, target)
+            made = tabular.balance(before, declared, seed)
+            begun.result()
         added = train.add(
             connection, dataset, declared, gated=gated.table, target=target, train=before, made=made, seed=seed
         )

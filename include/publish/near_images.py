@@ -94,7 +94,7 @@ def _look(connection: Connection, dataset: Dataset, table: str, storage: Any) ->
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMPORARY TABLE leak_images (_id text, split int, path text, family text, content bigint,"
+            "CREATE TEMPORARY TABLE leak_images (_id text, split bigint, path text, family text, content bigint,"
             " look bigint, blank boolean) ON COMMIT DROP"
         )
     for chunk in _rows(connection, dataset, table):

@@ -95,7 +95,7 @@ def _sketch(connection: Connection, cursor: Cursor, rows: sql.Composable, column
     import pyarrow as pa
 
     cursor.execute(
-        "CREATE TEMPORARY TABLE leak_texts (_id text, split int, content bigint, length int, bands bigint[])"
+        "CREATE TEMPORARY TABLE leak_texts (_id text, split bigint, content bigint, length bigint, bands bigint[])"
         " ON COMMIT DROP"
     )
     query = sql.SQL(
@@ -109,7 +109,7 @@ def _sketch(connection: Connection, cursor: Cursor, rows: sql.Composable, column
             "split": [split for _, split, _ in chunk],
             "content": [digest(text) for text in texts],
             "length": [len(text) for text in texts],
-            "bands": ["{" + ",".join(map(str, bands(shingles(text)).tolist())) + "}" for text in texts],
+            "bands": [bands(shingles(text)).tolist() for text in texts],
         }
         bulk.write(connection, sql.SQL("pg_temp.leak_texts"), pa.table(columns))
     cursor.execute("ANALYZE pg_temp.leak_texts")

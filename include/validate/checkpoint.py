@@ -68,7 +68,9 @@ def _source(context: "EphemeralDataContext", warehouse_url: str) -> "Iterator[Po
     try:
         yield source
     finally:
+        # Two pools: the one that tests the asset, and the one that judges it.
         source.get_engine().dispose()
+        source.get_execution_engine().engine.dispose()
 
 
 def _validate(

@@ -156,6 +156,15 @@ def test_a_query_cut_off_by_the_server_is_worth_another_try(pay, warehouse_admin
     assert caught.value.fix.startswith("see the server's log")
 
 
+def test_no_connection_outlives_its_checkpoint(pay, warehouse_admin_url, tmp_path):
+    loaded = suite(tmp_path, [("expect_table_row_count_to_be_between", {"min_value": 1}, "critical")])
+    for number in range(3):
+        run_checkpoint(pay, "staging", "pay", loaded, f"run {number}")
+    with transaction(warehouse_admin_url, role=None) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sluice checkpoint'")
+        assert cursor.fetchone() == (0,)
+
+
 def test_a_password_may_look_like_a_variable(pay, warehouse_admin_url, tmp_path):
     """Great Expectations substitutes `$NAME` in connection strings."""
     admin = warehouse_admin_url.split("@", 1)[1]

@@ -1,13 +1,18 @@
 """Columns between Postgres and Arrow: nothing is lost, nothing confused, nothing outside the transaction."""
 
 import math
+import struct
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from psycopg2 import sql
 
+from include.core.errors import FatalError
 from include.warehouse import bulk
 from include.warehouse.connection import connect, transaction
+from include.warehouse.tuples import Decoder, encode
 
 TYPES = {"name": "string", "score": "double", "n": "int64"}
 NAMES = ["plain", "", None, 'quo"te', "comma, and\nnewline", "\\N", "\\.", "NULL", "ä€😀", " spaced "]
@@ -59,8 +64,81 @@ def test_what_was_written_goes_with_its_transaction(warehouse_url):
     connection.close()
 
 
-def test_more_than_fits_in_memory_goes_through_a_file(connection, monkeypatch):
-    monkeypatch.setattr(bulk, "SPOOL_BYTES", 1000)
-    rows = pa.table({"n": pa.array(range(5000), pa.int64())})
+@pytest.mark.parametrize("bound", [("CHUNK_ROWS", 7), ("CHUNK_BYTES", 50)])
+def test_chunks_change_nothing(connection, monkeypatch, bound):
+    monkeypatch.setattr(bulk, *bound)
+    rows = pa.concat_tables([ROWS] * 50)
     bulk.write(connection, sql.SQL("pg_temp.t"), rows)
-    assert bulk.read(connection, sql.SQL("SELECT n FROM pg_temp.t ORDER BY n"), {"n": "int64"}) == rows
+    assert bulk.read(connection, QUERY, TYPES).combine_chunks() == rows.combine_chunks()
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+            st.none() | st.floats(allow_nan=False),
+            st.none() | st.integers(-(2**63), 2**63 - 1),
+            st.none() | st.booleans(),
+            st.none() | st.lists(st.integers(-(2**63), 2**63 - 1)),
+        )
+    )
+)
+def test_any_values_are_tuples_as_postgres_sends_them(rows):
+    schema = pa.schema(
+        [
+            ("a", pa.string()),
+            ("b", pa.float64()),
+            ("c", pa.int64()),
+            ("d", pa.bool_()),
+            ("e", pa.list_(pa.int64())),
+        ]
+    )
+    columns = list(zip(*rows, strict=True)) or [()] * 5
+    batch = pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+    tuples = encode(batch)
+    assert tuples == b"".join(_tuple(row) for row in rows)
+    if rows:
+        sent = [_tuple(row[:4]) for row in rows]
+        assert Decoder(pa.schema(list(schema)[:4])).batch(sent) == batch.drop_columns(["e"])
+
+
+def _tuple(row):
+    """As the manual's page on COPY says, value by value."""
+    return struct.pack("!h", len(row)) + b"".join(_sent(value) for value in row)
+
+
+def _sent(value):
+    if value is None:
+        return struct.pack("!i", -1)
+    if isinstance(value, list):
+        shape = (1, 0, 20, len(value), 1) if value else (0, 0, 20)
+        data = struct.pack(f"!{len(shape)}i", *shape) + b"".join(map(_sent, value))
+    elif isinstance(value, str):
+        data = value.encode()
+    else:
+        data = struct.pack({bool: "!?", int: "!q", float: "!d"}[type(value)], value)
+    return struct.pack("!i", len(data)) + data
+
+
+def test_lists_are_arrays_that_postgres_reads(connection):
+    connection.cursor().execute("CREATE TEMPORARY TABLE lists (n bigint[])")
+    bulk.write(connection, sql.SQL("pg_temp.lists"), pa.table({"n": [[1, -2, 2**62], [], None]}))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT n FROM lists")
+        assert cursor.fetchall() == [([1, -2, 2**62],), ([],), (None,)]
+
+
+def test_nan_and_null_stay_apart(connection):
+    bulk.write(connection, sql.SQL("pg_temp.t"), pa.table({"score": pa.array([math.nan, None])}))
+    found = bulk.read(connection, sql.SQL("SELECT score FROM pg_temp.t ORDER BY place"), {"score": "double"})
+    assert math.isnan(found["score"][0].as_py()) and found["score"][1].as_py() is None
+
+
+def test_a_column_of_another_width_is_refused_by_name(connection):
+    with pytest.raises(FatalError, match="Column n is not sent as int64"):
+        bulk.read(connection, sql.SQL("SELECT 1::int AS n"), {"n": "int64"})
+
+
+def test_a_type_that_is_not_written_is_refused_by_name(connection):
+    with pytest.raises(FatalError, match="Column n has the Arrow type date32"):
+        bulk.write(connection, sql.SQL("pg_temp.t"), pa.table({"n": pa.array([1], pa.date32())}))
