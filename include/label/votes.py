@@ -88,3 +88,12 @@ class Consolidated:
     def confidence(self) -> np.ndarray:
         """The probability of each item's label; NaN where nobody voted."""
         return self.probabilities.max(axis=1) if len(self.classes) else np.empty(0)
+
+
+def refuse_none(votes: Votes) -> None:
+    """Raises FatalError if nobody voted on anything."""
+    if not len(votes.item):
+        raise FatalError(
+            f"None of {len(votes.items)} items has a vote: everyone abstained, or nothing came back.",
+            fix="wait for the annotators, or label the items in another round; without a vote there is no label.",
+        )
