@@ -1,6 +1,6 @@
 """Labeling functions: rules over whole columns, each of which votes for a class or abstains, row by row."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -84,14 +84,12 @@ def apply(
         raise FatalError(f"Two labeling functions are called {twice[0]!r}.", fix="give each a name of its own.")
     _need("the key", table, (key,))
     votes = np.full((len(table), len(known)), ABSTAIN, dtype=np.int8)
-    by_row: list[tuple[int, RowWise]] = []
+    by_row = {place: rule for place, rule in enumerate(known) if not isinstance(rule, OverColumns)}
     for place, rule in enumerate(known):
         if isinstance(rule, OverColumns):
             votes[:, place] = _votes(rule, table, tuple(classes), key, matches or {})
-        else:
-            by_row.append((place, rule))
     if by_row:
-        _apply_by_row(by_row, table, tuple(classes), key, votes)
+        votes[:, list(by_row)] = _votes_by_row(list(by_row.values()), table, tuple(classes), key)
     return VoteMatrix(names, tuple(classes), votes)
 
 
@@ -187,24 +185,23 @@ def _ask(rule: LabelingFunction | Model, table: pd.DataFrame) -> Any:
     return np.where(probabilities.max(axis=1) >= rule.threshold, likeliest, None)
 
 
-def _apply_by_row(
-    rules: list[tuple[int, RowWise]], table: pd.DataFrame, classes: tuple[str, ...], key: str, votes: np.ndarray
-) -> None:
-    """Row-wise functions see Series, as under Snorkel: what they may do with a row is not known."""
-    for number, (row, shown) in enumerate(_rows(table, key)):
-        for place, rule in rules:
+def _votes_by_row(rules: Sequence[RowWise], table: pd.DataFrame, classes: tuple[str, ...], key: str) -> np.ndarray:
+    """(n, rules). Row-wise functions see Series, as under Snorkel: what they may do with a row is not known."""
+
+    def asked(row: pd.Series) -> list[int]:
+        found = []
+        for rule in rules:
             try:
                 vote = rule(row)
             except Exception as error:
-                raise _failed(rule.name, f" at row {shown!r}", error) from error
+                raise _failed(rule.name, f" at row {row[key]!r}", error) from error
             if not isinstance(vote, int | np.integer) or not ABSTAIN <= vote < len(classes):
-                raise unknown(rule.name, vote, shown, classes)
-            votes[number, place] = vote
+                raise unknown(rule.name, vote, row[key], classes)
+            found.append(int(vote))
+        return found
 
-
-def _rows(table: pd.DataFrame, key: str) -> Iterator[tuple[pd.Series, Any]]:
-    for (_, row), shown in zip(table.iterrows(), table[key], strict=True):
-        yield row, shown
+    votes = table.apply(asked, axis=1).tolist() if len(table) else []
+    return np.array(votes, dtype=np.int8).reshape(len(table), len(rules))
 
 
 def _need(name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:

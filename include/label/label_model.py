@@ -20,7 +20,7 @@ Abstaining = Literal["at_random", "by_class"]
 # and what the classes are called follows from functions that are right more often than not.
 VOTES_BEFORE = 2.0
 RIGHT_BEFORE = 0.75
-ENOUGH = 1e-6
+ENOUGH = 1e-5
 MOST_ROUNDS = 500
 
 
@@ -29,8 +29,8 @@ class Fitted:
     """What a label model made of votes (n, m) on k classes.
 
     `probabilities` (n, k) float64, each row summing to 1, or all NaN where no function voted and no class is
-    known; `accuracy` (m,): the share of each function's votes that are believed right, NaN for one that never voted;
-    `balance` (k,): the share of each class.
+    known; `accuracy` (m,): the share of each function's votes that are believed right, NaN for one that never
+    voted; `balance` (k,): the share of each class.
     """
 
     probabilities: np.ndarray
@@ -40,7 +40,7 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """The p different rows of a vote matrix: `votes` (p, m) int8, `counts` (p,), and which one each row is (n,)."""
+    """The p different rows of a vote matrix, `votes` (p, m), their `counts` (p,), and each row's place (n,)."""
 
     votes: np.ndarray
     counts: np.ndarray
@@ -49,6 +49,7 @@ class Patterns:
     @classmethod
     def of(cls, votes: np.ndarray, classes: int) -> "Patterns":
         width = classes + 1
+        code: np.ndarray
         if votes.shape[1] * np.log2(width) < 62:
             code = np.zeros(len(votes), dtype=np.int64)
             for column in votes.T:
@@ -71,16 +72,16 @@ def dawid_skene(
     `votes` (n, m) int8 with ABSTAIN. `balance` (k,) gives the classes' shares, which are learnt otherwise. `known`
     (n,) has the class of rows where it is known, else ABSTAIN. `seed` is not used: nothing is drawn.
 
-    Functions err independently of each other, given the class. With `errors="by_class"` each has a probability of
-    every vote for every class; with "one_coin" one probability of being right, and errs evenly (the model of Ratner
-    et al.: "Data programming", NeurIPS 2016). With `abstaining="at_random"` that a function abstains says nothing of
-    the class; with "by_class" it may abstain more for one class than for another, which is all that a function
-    tells that votes for one class only. Raises FatalError where nobody voted at all, and for abstaining at random
-    with such a function, whose error rates cannot be told.
+    Functions err independently of each other, given the class. With `errors="by_class"` each has a probability
+    of every vote for every class; with "one_coin" one probability of being right, and errs evenly (the model of
+    Ratner et al.: "Data programming", NeurIPS 2016). With `abstaining="at_random"` that a function abstains says
+    nothing of the class; with "by_class" it may abstain more for one class than for another, which is all that a
+    function tells that votes for one class only. Raises FatalError where nobody voted at all, and for such a
+    function under any but the defaults, since its rates cannot be told.
     """
     del seed
     _refuse(votes, classes, balance, known)
-    if abstaining == "at_random" and errors == "by_class":
+    if (errors, abstaining) != ("by_class", "by_class"):
         _refuse_one_sided(votes)
     joined = votes if known is None else np.column_stack([votes, known.astype(np.int8)])
     patterns = Patterns.of(joined, classes)
@@ -88,19 +89,20 @@ def dawid_skene(
     seen = patterns.votes[:, : votes.shape[1]]
     rates = _Rates(seen, classes, errors, abstaining)
     prior = np.full(classes, 1 / classes) if balance is None else np.asarray(balance, dtype=np.float64)
+    # Classes come first within the loop: sums and maxima over them run along whole rows of memory.
     believed = _settled(_majority(seen, classes, prior), given)
     for _ in range(MOST_ROUNDS):
         if balance is None:
-            shares = patterns.counts @ believed + 1
+            shares = believed @ patterns.counts + 1
             prior = shares / shares.sum()
-        after = _settled(_posterior(rates.log_likelihood(believed, patterns.counts), prior), given)
+        after = _settled(_posterior(rates.log_likelihood(believed * patterns.counts), prior), given)
         moved = np.abs(after - believed).max()
         believed = after
         if moved < ENOUGH:
             break
-    accuracy = _accuracy(seen, believed, patterns.counts)
-    believed[(seen == ABSTAIN).all(axis=1) & (given == ABSTAIN)] = np.nan
-    return Fitted(believed[patterns.of_row], accuracy, prior)
+    accuracy = _accuracy(seen, believed.T, patterns.counts)
+    believed[:, (seen == ABSTAIN).all(axis=1) & (given == ABSTAIN)] = np.nan
+    return Fitted(believed.T[patterns.of_row], accuracy, prior)
 
 
 def majority(
@@ -113,7 +115,7 @@ def majority(
     counts = np.stack([(votes == c).sum(axis=1) for c in range(classes)], axis=1).astype(np.float64)
     given = np.full(len(votes), ABSTAIN) if known is None else known
     with np.errstate(invalid="ignore"):
-        believed = _settled(counts / counts.sum(axis=1, keepdims=True), given)
+        believed = _settled((counts / counts.sum(axis=1, keepdims=True)).T, given).T
     told = ~np.isnan(believed[:, 0])
     accuracy = _accuracy(votes[told], believed[told], np.ones(np.count_nonzero(told)))
     return Fitted(believed, accuracy, np.nanmean(believed, axis=0))
@@ -141,51 +143,55 @@ class _Rates:
     """How often each function votes what: the M step, and what it makes likely."""
 
     def __init__(self, votes: np.ndarray, classes: int, errors: Errors, abstaining: Abstaining) -> None:
-        # One column of 0 and 1 for each function and vote, so that a step is a product of matrices.
-        answers = range(ABSTAIN if abstaining == "by_class" else 0, classes)
-        self._seen = np.stack([votes == a for a in answers], axis=2).astype(np.float64)
-        self._classes, self._errors, self._abstains = classes, errors, abstaining == "by_class"
+        # One column of 0 and 1 for each function and class voted for, so that a step is a product of matrices.
+        self._seen = np.stack([votes == c for c in range(classes)], axis=2).reshape(len(votes), -1).astype(float)
+        self._shape = (classes, votes.shape[1], classes)
+        self._errors, self._abstains = errors, abstaining == "by_class"
 
-    def log_likelihood(self, believed: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """(p, k): log probability of each pattern for each class, with the rates that `believed` (p, k) gives."""
-        patterns, functions, answers = self._seen.shape
-        flat = self._seen.reshape(patterns, functions * answers)
-        expected = (flat.T @ (believed * counts[:, None])).reshape(functions, answers, self._classes)
-        said = self._said(expected[:, answers - self._classes :])
+    def log_likelihood(self, weights: np.ndarray) -> np.ndarray:
+        """(k, p): log probability of each pattern for each class.
+
+        `weights` (k, p): how many rows of each pattern are believed to be of each class.
+        """
+        expected = (weights @ self._seen).reshape(self._shape)
+        said = np.log(self._said(expected))
+        silence: float | np.ndarray = 0.0
         if self._abstains:
-            silent, spoken = expected[:, :1] + VOTES_BEFORE / 2, expected[:, 1:].sum(axis=1, keepdims=True)
-            voting = (spoken + VOTES_BEFORE / 2) / (silent + spoken + VOTES_BEFORE / 2)
-            said = np.concatenate([1 - voting, voting * said], axis=1)
-        return flat @ np.log(said).reshape(functions * answers, self._classes)
+            spoken = expected.sum(axis=2) + VOTES_BEFORE / 2
+            voting = spoken / (weights.sum(axis=1)[:, None] + VOTES_BEFORE)
+            # A vote takes the silence's factor back.
+            said += (np.log(voting) - np.log1p(-voting))[:, :, None]
+            silence = np.log1p(-voting).sum(axis=1)[:, None]
+        return said.reshape(len(said), -1) @ self._seen.T + silence
 
     def _said(self, expected: np.ndarray) -> np.ndarray:
-        """(m, k votes, k classes): the probability of each vote of a function that votes."""
-        wrong = (1 - RIGHT_BEFORE) / (self._classes - 1)
-        before = VOTES_BEFORE * np.where(np.eye(self._classes), RIGHT_BEFORE, wrong)
-        counted = expected + before
+        """(k classes, m, k votes): the probability of each vote of a function that votes."""
+        classes = len(expected)
+        same = np.eye(classes, dtype=bool)[:, None, :]
+        counted = expected + VOTES_BEFORE * np.where(same, RIGHT_BEFORE, (1 - RIGHT_BEFORE) / (classes - 1))
         if self._errors == "one_coin":
-            right = np.trace(counted, axis1=1, axis2=2) / counted.sum(axis=(1, 2))
-            wrong_each = (1 - right) / (self._classes - 1)
-            return np.where(np.eye(self._classes), right[:, None, None], wrong_each[:, None, None])
-        return counted / counted.sum(axis=1, keepdims=True)
+            right = np.einsum("cmc->m", counted) / counted.sum(axis=(0, 2))
+            return np.where(same, right[:, None], ((1 - right) / (classes - 1))[:, None])
+        return counted / counted.sum(axis=2, keepdims=True)
 
 
 def _majority(votes: np.ndarray, classes: int, prior: np.ndarray) -> np.ndarray:
-    counts = np.stack([(votes == c).sum(axis=1) for c in range(classes)], axis=1) + prior
-    return counts / counts.sum(axis=1, keepdims=True)
+    """(k, p): the shares of the votes and one more, which is the prior's."""
+    counts = np.stack([(votes == c).sum(axis=1) for c in range(classes)]) + prior[:, None]
+    return counts / counts.sum(axis=0)
 
 
 def _posterior(log_likelihood: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    joint = log_likelihood + np.log(prior)
-    joint = np.exp(joint - joint.max(axis=1, keepdims=True))
-    return joint / joint.sum(axis=1, keepdims=True)
+    joint = log_likelihood + np.log(prior)[:, None]
+    joint = np.exp(joint - joint.max(axis=0))
+    return joint / joint.sum(axis=0)
 
 
 def _settled(believed: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """`believed`, but certain where the class is given."""
-    rows = np.flatnonzero(given != ABSTAIN)
-    believed[rows] = 0
-    believed[rows, given[rows]] = 1
+    """`believed` (k, p), but certain where the class is given."""
+    places = np.flatnonzero(given != ABSTAIN)
+    believed[:, places] = 0
+    believed[given[places], places] = 1
     return believed
 
 
@@ -225,6 +231,6 @@ def _refuse_one_sided(votes: np.ndarray) -> None:
         answers = np.unique(column[column != ABSTAIN])
         if len(answers) == 1:
             raise FatalError(
-                f"Function {place} votes for class {answers[0]} alone: abstaining at random it tells nothing.",
-                fix='take abstaining="by_class", under which its silence tells of the other classes.',
+                f"Function {place} votes for class {answers[0]} alone: how it errs cannot be told from its votes.",
+                fix='take errors and abstaining "by_class": its silence then tells of the other classes.',
             )

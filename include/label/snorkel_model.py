@@ -39,4 +39,4 @@ def snorkel(
         rows = np.flatnonzero(known != ABSTAIN)
         believed[rows] = np.eye(classes)[known[rows]]
     accuracy = np.where((votes != ABSTAIN).any(axis=0), model.get_weights(), np.nan)
-    return Fitted(believed, accuracy, np.asarray(model.p.numpy()))
+    return Fitted(believed, accuracy, np.asarray(model.p))

@@ -47,6 +47,8 @@ def test_functions_for_one_class_alone_are_told_by_their_silence():
     assert accuracy(dawid_skene(votes, 2), truth) > accuracy(majority(votes, 2), truth) + 0.01
     with pytest.raises(FatalError, match="Function 0 votes for class 0 alone"):
         dawid_skene(votes, 2, abstaining="at_random")
+    with pytest.raises(FatalError, match="Function 0 votes for class 0 alone"):
+        dawid_skene(votes, 2, errors="one_coin")
 
 
 def test_probabilities_are_calibrated_where_the_model_is_true():
