@@ -41,8 +41,8 @@ def refuse_unrepeatable(name: str, text: str) -> None:
 
     Comments and string literals may say what they like, and so may names: a column `p.now`, an alias `AS random`.
     """
-    tokens = ["", "", *_tokens(text), ""]
-    for (before, token), following in zip(pairwise(tokens), tokens[2:], strict=False):
+    words = ["", "", *tokens(text), ""]
+    for (before, token), following in zip(pairwise(words), words[2:], strict=False):
         if before == "as":
             continue
         called = token.strip('"')
@@ -56,7 +56,7 @@ def _refused(name: str, word: str, fix: str) -> FatalError:
     return FatalError(f"{name} uses {word}, so that the same batches give other rows each time.", fix=fix)
 
 
-def _tokens(text: str) -> Iterator[str]:
+def tokens(text: str) -> Iterator[str]:
     """Words in lower case, quoted names in their quotes, and single other characters; no comments, no literals."""
     position = 0
     while found := TOKEN.search(text, position):
