@@ -9,7 +9,7 @@ Origin = Literal["person", "rule", "model"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class _Region(_Part):
@@ -35,21 +35,70 @@ class Taxonomy(_Region):
     paths: tuple[tuple[str, ...], ...]
 
 
-class Rectangle(_Region):
-    """A box in an image: upper left corner and size in pixels of an image of `image_width` × `image_height`.
+class _Shape(_Region):
+    """A figure in an image of `image_width` × `image_height` pixels, 0 × 0 where the tool does not say.
 
-    `rotation` is in degrees, clockwise around the upper left corner.
+    Coordinates are pixels from the upper left corner of the image, to the right and down.
     """
 
-    kind: Literal["rectangle"] = "rectangle"
     labels: tuple[str, ...]
+    image_width: int = Field(default=0, ge=0)
+    image_height: int = Field(default=0, ge=0)
+
+
+class Rectangle(_Shape):
+    """A box: its upper left corner and its size; `rotation` in degrees, clockwise around that corner."""
+
+    kind: Literal["rectangle"] = "rectangle"
     x: float
     y: float
     width: float
     height: float
-    image_width: int
-    image_height: int
     rotation: float = 0
+
+
+class Polygon(_Shape):
+    """A closed outline, by its corners."""
+
+    kind: Literal["polygon"] = "polygon"
+    points: tuple[tuple[float, float], ...]
+
+
+class Polyline(_Shape):
+    """An open line, by its corners."""
+
+    kind: Literal["polyline"] = "polyline"
+    points: tuple[tuple[float, float], ...]
+
+
+class Keypoint(_Shape):
+    """A single point."""
+
+    kind: Literal["keypoint"] = "keypoint"
+    x: float
+    y: float
+
+
+class Ellipse(_Shape):
+    """An ellipse by its centre and radii; `rotation` in degrees, clockwise around the centre."""
+
+    kind: Literal["ellipse"] = "ellipse"
+    x: float
+    y: float
+    radius_x: float
+    radius_y: float
+    rotation: float = 0
+
+
+class Mask(_Shape):
+    """Pixels of a box of whole pixels, as the lengths of runs along its rows, outside and inside by turns."""
+
+    kind: Literal["mask"] = "mask"
+    left: int
+    top: int
+    width: int
+    height: int
+    runs: tuple[int, ...]
 
 
 class Span(_Region):
@@ -79,7 +128,36 @@ class Words(_Region):
     texts: tuple[str, ...]
 
 
-Region = Annotated[Choice | Taxonomy | Rectangle | Span | TimeRange | Words, Field(discriminator="kind")]
+class Number(_Region):
+    """A number that the annotator gave: a rating, or a quantity."""
+
+    kind: Literal["number"] = "number"
+    value: float
+
+
+class Other(_Region):
+    """What no other kind holds: the tool's own word for it is `type`, all that it said of it is in `extra`."""
+
+    kind: Literal["other"] = "other"
+    type: str
+
+
+Region = Annotated[
+    Choice
+    | Taxonomy
+    | Rectangle
+    | Polygon
+    | Polyline
+    | Keypoint
+    | Ellipse
+    | Mask
+    | Span
+    | TimeRange
+    | Words
+    | Number
+    | Other,
+    Field(discriminator="kind"),
+]
 
 
 class Annotation(_Part):

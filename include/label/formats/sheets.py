@@ -1,0 +1,231 @@
+"""A hand-over without a tool: a CSV or JSONL file that people fill in, a line an item, and take back.
+
+Columns: `key`, the data, `label`, `annotator`, `at` (ISO 8601 with its zone), `seconds`. A cell of the CSV that a
+spreadsheet would take for a formula has an apostrophe before it, which reading takes off ("CSV Injection", OWASP).
+"""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from include.core.annotations import Annotation, Choice, Item, Labelled
+from include.core.errors import FatalError
+from include.label.formats.files import MOST_BYTES, Source, dumped, json_lines, text
+from include.label.formats.judge import Fault, answered_twice, unknown_class, unknown_key
+from include.label.formats.report import Written, written
+
+ANSWER = ("label", "annotator", "at", "seconds")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+_AGAIN = "correct these lines and read the file again; lines without fault can be read with read_sheet."
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A filled sheet: what is good in it, and every bad line with every reason."""
+
+    labelled: tuple[Labelled, ...]
+    faults: tuple[Fault, ...]
+
+
+Row = dict[str, Any]
+
+
+def write_csv(labelled: Sequence[Labelled]) -> Written:
+    """A sheet of these items, filled in where they are labelled; data becomes text."""
+    return written(_csv(_rows(labelled)), labelled, read_csv)
+
+
+def write_jsonl(labelled: Sequence[Labelled]) -> Written:
+    """A line an item, or a label of it; data stays what it is."""
+    lines = "".join(dumped(row) + "\n" for row in _rows(labelled))
+    return written(lines.encode(), labelled, read_jsonl)
+
+
+def sheet(items: Iterable[Item], kind: str = "csv") -> bytes:
+    """An empty sheet of these items to be filled in, as `csv` or `jsonl`."""
+    waiting = [Labelled(item=Item(key=item.key, data=item.data)) for item in items]
+    return {"csv": write_csv, "jsonl": write_jsonl}[kind](waiting).data
+
+
+def read_csv(source: Source) -> list[Labelled]:
+    """All lines of a sheet. Raises FatalError with every fault of every line, if there is any."""
+    return _whole(read_sheet(source, "csv"))
+
+
+def read_jsonl(source: Source) -> list[Labelled]:
+    """All lines of a sheet. Raises FatalError with every fault of every line, if there is any."""
+    return _whole(read_sheet(source, "jsonl"))
+
+
+def read_sheet(
+    source: Source,
+    kind: str,
+    items: Iterable[Item] | None = None,
+    classes: Collection[str] | None = None,
+    annotator: str = "",
+) -> Sheet:
+    """What people filled in. Lines without a label wait; all other lines are judged, each for all its faults.
+
+    With `items` only their keys are known, and the items are theirs; with `classes` only those. `annotator` is who
+    fills in lines that name nobody. A label of an unknown class, of an unknown key, an annotator's second answer,
+    a line that breaks off, and a time or a duration that is none, are faults, and the first answer stays.
+    """
+    known = None if items is None else {item.key: item for item in items}
+    found: dict[str, Item] = dict(known or {})
+    said: dict[str, list[Annotation]] = {}
+    answered: dict[tuple[str, str], str] = {}
+    faults: list[Fault] = []
+    for number, row, broken in _LINES[kind](source):
+        key = "" if row.get("key") is None else str(row["key"])
+        key = key if known is None or key in known else key.strip()
+        label, who = _text(row.get("label")), _text(row.get("annotator")) or annotator
+        reasons = [broken] if broken else []
+        reasons += [] if key or broken else ["it names no item: key is empty"]
+        reasons += [unknown_key(key)] if known is not None and key and key not in known else []
+        at, seconds = _time(row.get("at"), reasons), _seconds(row.get("seconds"), reasons)
+        if label and classes is not None and label not in classes:
+            reasons.append(unknown_class(label, classes))
+        if label and who and (key, who) in answered:
+            reasons.append(answered_twice(repr(answered[key, who]), repr(label)))
+        if reasons:
+            faults.append(Fault(f"line {number}", key, tuple(reasons)))
+            continue
+        if known is None:
+            data = {name: cell for name, cell in row.items() if name not in ("key", *ANSWER) and cell != ""}
+            found.setdefault(key, Item(key=key, data=data))
+        if label:
+            answered[key, who] = label
+            choice = Choice(labels=(label,))
+            told = Annotation(item=key, annotator=who, regions=(choice,), at=at, seconds=seconds)
+            said.setdefault(key, []).append(told)
+    labelled = [Labelled(item=item, annotations=tuple(said.get(key, ()))) for key, item in found.items()]
+    return Sheet(tuple(labelled), tuple(faults))
+
+
+def _whole(found: Sheet) -> list[Labelled]:
+    if found.faults:
+        told = "; ".join(f"{fault.where}: {', '.join(fault.reasons)}" for fault in found.faults[:20])
+        raise FatalError(f"{len(found.faults)} lines of the sheet are bad: {told}.", fix=_AGAIN)
+    return list(found.labelled)
+
+
+def _rows(labelled: Sequence[Labelled]) -> list[Row]:
+    rows = []
+    for one in labelled:
+        if taken := [name for name in one.item.data if name in ("key", *ANSWER)]:
+            raise FatalError(
+                f"Item {one.item.key!r} has a data column {taken[0]!r}, which a sheet needs for the answer.",
+                fix="give the column another name.",
+            )
+        own = {"key": one.item.key, **one.item.data}
+        answers = [row for annotation in one.annotations if (row := _answer(annotation)) is not None]
+        rows += [own | answer for answer in answers or [dict.fromkeys(ANSWER, "")]]
+    return rows
+
+
+def _answer(annotation: Annotation) -> Row | None:
+    label = annotation.choice()
+    if label is None or annotation.skipped or label != label.strip() or not label:
+        return None
+    return {
+        "label": label,
+        "annotator": annotation.annotator,
+        "at": annotation.at.astimezone(UTC).isoformat() if annotation.at else "",
+        "seconds": "" if annotation.seconds is None else annotation.seconds,
+    }
+
+
+def _csv(rows: Sequence[Row]) -> bytes:
+    data = dict.fromkeys(name for row in rows for name in row if name not in ("key", *ANSWER))
+    columns = ["key", *data, *ANSWER]
+    out = io.StringIO(newline="")
+    lines = csv.writer(out, lineterminator="\r\n")
+    lines.writerow([_guarded(name) for name in columns])
+    lines.writerows([_guarded(_cell(row.get(name, ""))) for name in columns] for row in rows)
+    return out.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else dumped(value)
+
+
+def _guarded(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _plain(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") else cell
+
+
+def _csv_lines(source: Source) -> Iterator[tuple[int, Row, str]]:
+    """(line, row, what is broken about it); a spreadsheet that parts by semicolons or tabs is read as well."""
+    csv.field_size_limit(MOST_BYTES)
+    whole = text(source)
+    head = whole.partition("\n")[0]
+    parted = max((",", ";", "\t"), key=head.count)
+    rows = csv.reader(io.StringIO(whole, newline=""), delimiter=parted, strict=True)
+    try:
+        header = [_plain(name) for name in next(rows, [])]
+        if missing := [name for name in ("key", "label") if name not in header]:
+            raise FatalError(
+                f"The sheet's header is {', '.join(header) or 'empty'}; {' and '.join(missing)} is missing.",
+                fix="fill in the sheet that was handed out, and keep its first line.",
+            )
+        if doubled := [name for name in header if header.count(name) > 1]:
+            raise FatalError(f"The sheet has two columns {doubled[0]!r}.", fix="keep the header as handed out.")
+        for row in rows:
+            cells = [_plain(cell) for cell in row]
+            if row and any(cells):
+                short = f"it has {len(row)} cells, the header {len(header)}: is the file half written?"
+                broken = short if len(row) != len(header) else ""
+                yield rows.line_num, dict(zip(header, cells, strict=False)), broken
+    except csv.Error as error:
+        yield rows.line_num, {}, f"it is no CSV ({error}): is the file half written?"
+
+
+def _json_lines(source: Source) -> Iterator[tuple[int, Row, str]]:
+    for number, line in enumerate(text(source).split("\n"), 1):
+        if line.strip():
+            try:
+                ((_, row),) = json_lines(line.encode())
+            except FatalError as error:
+                yield number, {}, error.problem.replace("Line 1 ", "it ").rstrip(".")
+                continue
+            yield number, row, ""
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip()
+
+
+def _time(cell: Any, reasons: list[str]) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(_text(cell)) if _text(cell) else None
+    except ValueError:
+        reasons.append(f"at is {cell!r}, which is no time of ISO 8601")
+        return None
+    if found is not None and found.tzinfo is None:
+        reasons.append(f"at is {cell!r}, which names no zone")
+        return None
+    return found
+
+
+def _seconds(cell: Any, reasons: list[str]) -> float | None:
+    try:
+        found = float(_text(cell)) if _text(cell) else None
+    except ValueError:
+        found = math.nan
+    if found is not None and not 0 <= found < math.inf:
+        reasons.append(f"seconds is {cell!r}, which is no duration")
+        return None
+    return found
+
+
+_LINES: Mapping[str, Callable[[Source], Iterator[tuple[int, Row, str]]]] = {
+    "csv": _csv_lines,
+    "jsonl": _json_lines,
+}

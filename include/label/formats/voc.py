@@ -1,0 +1,82 @@
+"""PASCAL VOC: an archive with an XML file an image, boxes alone.
+
+Source: "The PASCAL Visual Object Classes Challenge: Development Kit", section "Annotations"; Label Studio writes
+it under `Annotations/`. Corners are written as they are; some readers take whole pixels only.
+"""
+
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement
+
+from include.core.annotations import Annotation, Item, Labelled, Rectangle
+from include.label.formats.files import Source, file_name, reading, unzipped, xml_bytes, xml_of, zipped
+from include.label.formats.numbers import difference, number_text, sum_text
+from include.label.formats.report import Written, written
+
+_ASIDE = ("pose", "truncated", "difficult", "occluded")
+
+
+def read(source: Source) -> list[Labelled]:
+    """One item an XML file of the archive, its `filename` as key, in the order of the files' names."""
+    found = []
+    for name, data in sorted(unzipped(source).items()):
+        if name.endswith(".xml"):
+            with reading(f"File {name!r}"):
+                found.append(_labelled(xml_of(data)))
+    return found
+
+
+def write(labelled: Sequence[Labelled]) -> Written:
+    """Boxes with one class. All else, and who drew them, is lost."""
+    files = {f"Annotations/{file_name(one.item.key)}.xml": xml_bytes(_document(one)) for one in labelled}
+    return written(zipped(files), labelled, read)
+
+
+def _labelled(root: Element) -> Labelled:
+    key = root.findtext("filename") or ""
+    size = {f"image_{side}": int(root.findtext(f"size/{side}") or 0) for side in ("width", "height")}
+    regions = tuple(_box(thing, size) for thing in root.iter("object"))
+    said = Annotation(item=key, annotator="", regions=regions)
+    return Labelled(item=Item(key=key), annotations=(said,) if regions else ())
+
+
+def _box(thing: Element, size: dict[str, int]) -> Rectangle:
+    left, top, right, bottom = (_text(thing, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax"))
+    parts = {part.tag: part.text or "" for part in thing if part.tag in _ASIDE}
+    return Rectangle(
+        labels=(_text(thing, "name"),),
+        x=float(left),
+        y=float(top),
+        width=difference(right, left),
+        height=difference(bottom, top),
+        extra=parts,
+        **size,
+    )
+
+
+def _text(element: Element, path: str) -> str:
+    found = element.find(path)
+    if found is None:
+        raise KeyError(path)
+    return found.text or ""
+
+
+def _document(one: Labelled) -> Element:
+    root = Element("annotation")
+    SubElement(root, "filename").text = one.item.key
+    drawn = [r for a in one.annotations for r in a.regions if isinstance(r, Rectangle) and r.labels]
+    size = SubElement(root, "size")
+    SubElement(size, "width").text = str(drawn[0].image_width if drawn else 0)
+    SubElement(size, "height").text = str(drawn[0].image_height if drawn else 0)
+    SubElement(size, "depth").text = "3"
+    for box in drawn:
+        thing = SubElement(root, "object")
+        SubElement(thing, "name").text = box.labels[0]
+        for name in _ASIDE:
+            if isinstance(said := box.extra.get(name), str):
+                SubElement(thing, name).text = said
+        corners = SubElement(thing, "bndbox")
+        SubElement(corners, "xmin").text = number_text(box.x)
+        SubElement(corners, "ymin").text = number_text(box.y)
+        SubElement(corners, "xmax").text = sum_text(box.x, box.width)
+        SubElement(corners, "ymax").text = sum_text(box.y, box.height)
+    return root
