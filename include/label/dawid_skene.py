@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
 from scipy.sparse import csr_array
 
+from include.core.errors import FatalError
 from include.label.votes import Consolidated, Votes, refuse_none
 
 # EM has arrived when an item's mean log-likelihood grows by less, and has not after so many rounds.
 TOLERANCE, ROUNDS = 1e-5, 200
-# Votes that are supposed before the first real one: for each annotator and true class, as one coin would say them;
-# and for each annotator's one coin, as all are right on average.
-SMOOTHING, COIN_SMOOTHING = 3.0, 1.0
+# Votes that are supposed before the first real one: for each class of each true class of an annotator, as one coin
+# would say them; and for each annotator's one coin, as all are right on average.
+SMOOTHING, COIN_SMOOTHING = 1.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ class Fit:
 def dawid_skene(votes: Votes, *, smoothing: float = SMOOTHING, rounds: int = ROUNDS) -> Fit:
     """Each annotator has a confusion matrix, smoothed towards the one-coin model of the same annotator.
 
-    Its row for a true class is (expected counts + `smoothing` · the annotator's one-coin row) / their sum, the
-    mean under a Dirichlet distribution of that many votes: an annotator with few votes has in effect one
-    parameter, one with many has k(k − 1), and 0 is the paper's maximum likelihood but for cells of probability 0.
-    EM begins with the shares of votes (majority), works with logarithms, and ends when an item's mean
-    log-likelihood grows by less than `TOLERANCE`. Raises FatalError without votes.
+    Its row for a true class is (expected counts + `smoothing` · k · the annotator's one-coin row) / their sum, the
+    mean under a Dirichlet distribution of that many votes, k classes: an annotator with few votes has in effect
+    one parameter, one with many has k(k − 1), and 0 is the paper's maximum likelihood but for cells of probability
+    0. EM begins with the shares of votes (majority), works with logarithms, and ends when an item's mean
+    log-likelihood grows by less than `TOLERANCE`. Raises FatalError where no item has two votes.
     """
     return _fit(votes, lambda counts: _full(counts, smoothing), rounds)
 
@@ -113,7 +114,7 @@ class _Answers:
 
 
 def _fit(votes: Votes, confusion_of: Callable[[np.ndarray], np.ndarray], rounds: int) -> Fit:
-    refuse_none(votes)
+    _refuse_unshared(votes)
     answers = _Answers(votes)
     shares = votes.table()[answers.voted].astype(float)
     truth = shares / shares.sum(axis=1, keepdims=True)
@@ -129,9 +130,18 @@ def _fit(votes: Votes, confusion_of: Callable[[np.ndarray], np.ndarray], rounds:
     return Fit(consolidated, prior, confusion, done, gain < TOLERANCE)
 
 
+def _refuse_unshared(votes: Votes) -> None:
+    refuse_none(votes)
+    if np.bincount(votes.item).max() < 2:
+        raise FatalError(
+            "No item has two votes, and then any vote seems certain: nothing tells how good annotators are.",
+            fix="have some items labelled twice, or consolidate by gold, or by majority, which only counts.",
+        )
+
+
 def _full(counts: np.ndarray, smoothing: float) -> np.ndarray:
     # A cell that nobody ever used has no probability of 0 either, whatever the smoothing.
-    smooth = counts + max(smoothing, 1e-6) * _one(counts, COIN_SMOOTHING)
+    smooth = counts + max(smoothing, 1e-6) * counts.shape[1] * _one(counts, COIN_SMOOTHING)
     return np.asarray(smooth / smooth.sum(axis=2, keepdims=True))
 
 
