@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from include.core.errors import FatalError
-from include.label.consolidate import METHODS, Besides, consolidate, crowdlab, majority, tied
+from include.label.consolidate import METHODS, Besides, calibrated, consolidate, crowdlab, majority, tied
 from include.label.votes import Votes
 from tests.label.crowds import coins, simulated
 
@@ -122,3 +122,40 @@ def test_probabilities_of_other_items_are_refused():
     votes = Votes.of([("x", "ann", "pos"), ("x", "bob", "neg")], CLASSES)
     with pytest.raises(FatalError, match="1 items × 2 classes, and has 3 × 2"):
         consolidate(votes, "crowdlab", Besides(np.full((3, 2), 0.5)))
+
+
+@pytest.mark.parametrize("method", ["crowdlab", "dawid_skene"])
+def test_gold_items_make_confidence_as_often_right_as_it_says(crowd, method):
+    truth, votes, model = crowd
+    found = consolidate(votes, method, Besides(model))
+    gold = {item: votes.classes[answer] for item, answer in zip(votes.items[:100], truth[:100], strict=True)}
+    after = calibrated(found, gold)
+    assert after.labels == found.labels
+    assert np.allclose(after.probabilities.sum(axis=1), 1)
+    gap, before = (abs(c.confidence[100:].mean() - accuracy(c, truth)) for c in (after, found))
+    assert gap < min(0.05, before)
+
+
+def test_calibrating_leaves_items_without_votes_without_a_label(crowd):
+    truth, votes, _ = crowd
+    more = Votes((*votes.items, "z"), votes.annotators, votes.classes, votes.item, votes.annotator, votes.label)
+    gold = {item: votes.classes[answer] for item, answer in zip(votes.items, truth, strict=True)}
+    assert calibrated(consolidate(more), gold).labels[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("gold", "said"),
+    [
+        ({"00001": "a"}, "by 30 labelled gold items or more, and there are 1"),
+        ({"00001": "maybe"}, "'maybe', which is none"),
+    ],
+)
+def test_too_little_gold_and_gold_of_no_class_are_refused(crowd, gold, said):
+    with pytest.raises(FatalError, match=said):
+        calibrated(consolidate(crowd[1]), gold)
+
+
+def test_a_single_class_is_certain_by_every_method():
+    votes = Votes.of([("x", "ann", "a"), ("x", "bob", "a")], ("a",))
+    known = Besides(np.ones((1, 1)), np.array([1.0, 0.5]))
+    assert all(consolidate(votes, method, known).confidence == [1.0] for method in METHODS)
