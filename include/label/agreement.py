@@ -100,7 +100,7 @@ def by_pair(
 ) -> dict[tuple[str, str], Agreement]:
     """Agreement of each two annotators that share an item, over the items that they share."""
     pairs, item, first, second = coefficients.shared(votes)
-    order = np.argsort(pairs, kind="stable")
+    order = np.lexsort((item, pairs))
     known, starts = np.unique(pairs[order], return_index=True)
     found = {}
     for pair, rows in zip(known, np.split(order, starts[1:]), strict=True):

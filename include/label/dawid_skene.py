@@ -7,6 +7,7 @@ matrix that says which answers (annotator, class) each item got, so that missing
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
 from scipy.sparse import csr_array
@@ -85,10 +86,13 @@ class _Answers:
 
     def __post_init__(self) -> None:
         votes = self.votes
-        self.voted, row = np.unique(votes.item, return_inverse=True)
-        answer = votes.annotator.astype(np.int64) * len(votes.classes) + votes.label
+        number = np.bincount(votes.item, minlength=len(votes.items))
+        self.voted = np.flatnonzero(number)
+        answer = votes.annotator * len(votes.classes) + votes.label
+        # Votes come sorted by item, which is how the matrix is stored.
+        starts = np.concatenate([[0], np.cumsum(number[self.voted])])
         shape = (len(self.voted), len(votes.annotators) * len(votes.classes))
-        self.matrix = csr_array((np.ones(len(row)), (row, answer)), shape=shape)
+        self.matrix = csr_array((np.ones(len(answer)), answer, starts), shape=shape)
 
     def counts(self, truth: np.ndarray) -> np.ndarray:
         """Expected votes (annotators, true class, class said), given the probabilities of voted items."""
@@ -100,10 +104,11 @@ class _Answers:
         width = len(self.votes.classes)
         said = np.log(confusion).transpose(0, 2, 1).reshape(-1, width)
         joint = self.matrix @ said + np.log(prior)
-        largest = joint.max(axis=1, keepdims=True)
+        # Column by column: numpy goes through rows of a few classes one by one.
+        largest = reduce(np.maximum, joint.T)[:, None]
         joint -= largest
         np.exp(joint, out=joint)
-        whole = joint.sum(axis=1, keepdims=True)
+        whole = joint @ np.ones((width, 1))
         joint /= whole
         return joint, float((np.log(whole) + largest).mean())
 
@@ -146,7 +151,7 @@ def _full(counts: np.ndarray, smoothing: float) -> np.ndarray:
 
 
 def _one(counts: np.ndarray, smoothing: float) -> np.ndarray:
-    right, said = np.einsum("akk->a", counts), counts.sum(axis=(1, 2))
+    right, said = counts.trace(axis1=1, axis2=2), counts.sum(axis=(1, 2))
     everyone = (right.sum() + 1) / (said.sum() + counts.shape[1])
     return _coins((right + smoothing * everyone) / (said + smoothing), counts.shape[1])
 
