@@ -2,7 +2,9 @@
 
 import io
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,8 @@ from include.core.errors import FatalError
 # No export is larger; a smaller file that unpacks to more is an attack.
 MOST_BYTES = 1 << 30
 _AGAIN = "export the file again, and compare its size with what the tool shows."
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError, OSError)
 
 Source = Path | str | bytes
 
@@ -141,15 +145,9 @@ def unzipped(source: Source, most: int = MOST_BYTES) -> dict[str, bytes]:
                 raise FatalError(
                     f"The archive unpacks to {size} bytes; {most} are the most.", fix="export in parts."
                 )
-            return {member.filename: _member(archive, member) for member in members}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+            return {member.filename: archive.read(member) for member in members}
+    except _BROKEN as error:
         raise FatalError(f"The archive cannot be read, it may be half written: {error}.", fix=_AGAIN) from error
-
-
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    # A header may understate the size: no more is read than it says.
-    with archive.open(member) as file:
-        return file.read(member.file_size + 1)[: member.file_size]
 
 
 def file_name(key: str) -> str:
@@ -173,5 +171,5 @@ def reading(what: str) -> Iterator[None]:
         raise FatalError(
             f"{what} lacks {error}.", fix="name the right format, or export the file again."
         ) from error
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, ArithmeticError) as error:
         raise FatalError(f"{what} is not as the format says: {error}", fix="name the right format.") from error
