@@ -114,7 +114,8 @@ def _figure(region: Region, number: int, image: int, category: int) -> dict[str,
     numbers = {"id": number, "image_id": image, "category_id": category}
     scored = {} if region.score is None else {"score": region.score}
     if not isinstance(region, Rectangle | Polygon):
-        return {**{name: said for name, said in region.extra.items() if name != "label"}, **numbers, **scored}
+        kept = {name: said for name, said in region.extra.items() if name != "label"}
+        return {"iscrowd": 0, **kept, **numbers, **scored}
     place: dict[str, Any] = {"segmentation": []}
     if isinstance(region, Rectangle):
         place["bbox"] = [region.x, region.y, region.width, region.height]
