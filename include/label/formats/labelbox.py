@@ -79,7 +79,7 @@ def _annotation(key: str, label: Mapping[str, Any], size: tuple[int, int], named
     rest = dict(label)
     details = dict(rest.pop("label_details", None) or {})
     performance = dict(rest.pop("performance_details", None) or {})
-    said = dict(rest.pop("annotations"))
+    said = dict(rest.pop("annotations", None) or {})
     made, changed = details.pop("created_at", None), details.pop("updated_at", None)
     if changed and made and made != changed:
         details["created_at"] = made

@@ -158,7 +158,16 @@ def test_yolo_files_of_others_need_the_images_sizes():
     assert polygon.points == ((0, 0), (640, 0), (640, 480))
 
 
-@pytest.mark.parametrize("line", [b"7 0.5 0.5 0.1 0.1", b"0 0.5 x 0.1 0.1", b"0 0.5 0.5", b"0 1e999999999 0 1 1"])
+def test_yolo_classes_are_known_by_the_numbers_that_the_notes_give_them():
+    notes = {"categories": [{"id": 1, "name": "dog"}, {"id": 0, "name": "cat"}]}
+    files = {"notes.json": json.dumps(notes).encode(), "labels/a.txt": b"0 0.5 0.5 0.25 0.5\n"}
+    (one,) = yolo.read(zipped(files), sizes={"a": (640, 480)})
+    assert one.annotations[0].regions[0].labels == ("cat",)
+
+
+@pytest.mark.parametrize(
+    "line", [b"-1 0.5 0.5 0.1 0.1", b"7 0.5 0.5 0.1 0.1", b"0 0.5 x 0.1 0.1", b"0 0.5 0.5", b"0 1e999999999 0 1 1"]
+)
 def test_a_bad_line_of_yolo_is_refused_with_its_file(line):
     with pytest.raises(FatalError, match=r"labels/a\.txt"):
         yolo.read(zipped({"classes.txt": b"cat\n", "labels/a.txt": line}), sizes={"a": (640, 480)})
