@@ -75,8 +75,7 @@ def agreement(votes: Votes, measure: str = "krippendorff", *, seed: int, resampl
     if len(votes.classes) < 2:
         return undefined(f"{votes.classes[0]!r} is the only class, so annotators cannot disagree")
     prepared = MEASURES[measure](votes)
-    # Rounded beyond the sixteenth digit, perfect agreement could be more than 1.
-    value = min(1.0, float(prepared.value(prepared.units[None, :])[0]))
+    value = float(prepared.value(prepared.units[None, :])[0])
     if np.isnan(value):
         only = votes.classes[votes.label[0]] if len(np.unique(votes.label)) == 1 else None
         alike = f"all votes are {only!r}" if only else "no pair of annotators uses two classes"
@@ -101,7 +100,7 @@ def by_pair(
 ) -> dict[tuple[str, str], Agreement]:
     """Agreement of each two annotators that share an item, over the items that they share."""
     pairs, item, first, second = coefficients.shared(votes)
-    order = np.argsort(pairs, kind="stable")
+    order = np.lexsort((item, pairs))
     known, starts = np.unique(pairs[order], return_index=True)
     found = {}
     for pair, rows in zip(known, np.split(order, starts[1:]), strict=True):
@@ -124,7 +123,7 @@ def report(votes: Votes, measure: str = "krippendorff", *, seed: int) -> Report:
 
 def words(value: float) -> str:
     """What Landis and Koch call a value of kappa."""
-    return "poor" if value < 0 else next(word for bound, word in WORDS if value <= bound)
+    return "poor" if value < 0 else next((word for bound, word in WORDS[:-1] if value <= bound), WORDS[-1][1])
 
 
 def interval(

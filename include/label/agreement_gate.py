@@ -15,7 +15,8 @@ def judge(agreement: Agreement, min_agreement: float | None) -> GateDecision:
         if min_agreement is None:
             return GateDecision(decision="publish", warnings=(said,))
         return GateDecision(decision="reject", reasons=(f"{said}; {min_agreement:g} is asked for",))
-    told = f"agreement ({agreement.measure}) is {agreement.value:.3f}, {agreement.words}{_interval(agreement)}"
+    words = f", {agreement.words}" if agreement.words else ""
+    told = f"agreement ({agreement.measure}) is {agreement.value:.3f}{words}{_interval(agreement)}"
     if min_agreement is None:
         return GateDecision(decision="publish")
     if agreement.value < min_agreement:

@@ -1,13 +1,17 @@
 """From votes to one label an item and how sure it is, by the method of a key."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
 
 from include.core.errors import FatalError
 from include.label import dawid_skene as models
 from include.label.votes import Consolidated, Votes, refuse_none
+
+LEAST_GOLD = 30
+# The logarithms between which the power lies: gold items that are all right would make it infinite.
+POWERS = (-3.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,43 @@ def tied(consolidated: Consolidated) -> tuple[str, ...]:
     )
 
 
+def calibrated(consolidated: Consolidated, gold: Mapping[str, str]) -> Consolidated:
+    """The same labels with confidences that are right on gold items (item to class), answered like the others.
+
+    Probabilities p become p^b / Σ p^b, b the one under which the gold answers are likeliest: temperature scaling,
+    Guo, Pleiss, Sun, Weinberger: "On calibration of modern neural networks", ICML 2017. It helps where confidences
+    are all too low or all too high, as those of CROWDLAB and of Dawid–Skene are. Raises FatalError for fewer than
+    `LEAST_GOLD` labelled gold items, and for an answer that is no class.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    if unknown := sorted(set(gold.values()) - set(consolidated.classes)):
+        raise FatalError(
+            f"A gold item's answer is {unknown[0]!r}, which is none of {', '.join(consolidated.classes)}.",
+            fix="correct the gold item's answer.",
+        )
+    known = ~np.isnan(consolidated.probabilities).any(axis=1)
+    rows = np.array(
+        [place for place, item in enumerate(consolidated.items) if known[place] and item in gold], dtype=int
+    )
+    if len(rows) < LEAST_GOLD:
+        raise FatalError(
+            f"Confidence is calibrated by {LEAST_GOLD} labelled gold items or more, and there are {len(rows)}.",
+            fix="mix more gold items into the round, or keep the confidence as the method gives it.",
+        )
+    truth = [consolidated.classes.index(gold[consolidated.items[row]]) for row in rows]
+    logs = np.log(np.clip(consolidated.probabilities, 1e-12, None))
+
+    def loss(power: float) -> float:
+        scaled = np.exp(power) * logs[rows]
+        return float(np.mean(logsumexp(scaled, axis=1) - scaled[np.arange(len(rows)), truth]))
+
+    power = np.exp(minimize_scalar(loss, bounds=POWERS, method="bounded").x)
+    scaled = power * logs
+    return replace(consolidated, probabilities=np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True)))
+
+
 def majority(votes: Votes, _: Besides = NOTHING) -> Consolidated:
     """The share of votes that each class has; what ties is told by `tied`.
 
@@ -79,11 +120,15 @@ def crowdlab(votes: Votes, besides: Besides) -> Consolidated:
 
     Goh, Tkachenko, Mueller: "CROWDLAB: supervised learning to infer consensus labels and quality scores for data
     with multiple annotators", 2022. cleanlab tells the weights and the quality of one label an item; the mean over
-    all classes is formed here, with P(vote | true) the agreement with the consensus. Raises FatalError without the
-    model's probabilities, and where no item has two votes.
+    all classes is formed here, with P(vote | true) the agreement with the consensus. Its likeliest class may
+    differ from cleanlab's label, which is the likeliest by the weights of one round before. It tells which labels
+    are surer, not how sure they are: where annotators err often, its confidence is far below the share that is
+    right. Raises FatalError without the model's probabilities, and where no item has two votes.
     """
     from cleanlab.multiannotator import get_label_quality_multiannotator
 
+    if len(votes.classes) == 1:
+        return majority(votes)
     model, rows, labels = _dense(votes, besides.probabilities)
     found = get_label_quality_multiannotator(
         labels, model, return_detailed_quality=False, return_weights=True, verbose=False

@@ -7,17 +7,19 @@ matrix that says which answers (annotator, class) each item got, so that missing
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
 from scipy.sparse import csr_array
 
+from include.core.errors import FatalError
 from include.label.votes import Consolidated, Votes, refuse_none
 
 # EM has arrived when an item's mean log-likelihood grows by less, and has not after so many rounds.
 TOLERANCE, ROUNDS = 1e-5, 200
-# Votes that are supposed before the first real one: for each annotator and true class, as one coin would say them;
-# and for each annotator's one coin, as all are right on average.
-SMOOTHING, COIN_SMOOTHING = 3.0, 1.0
+# Votes that are supposed before the first real one: for each class of each true class of an annotator, as one coin
+# would say them; and for each annotator's one coin, as all are right on average.
+SMOOTHING, COIN_SMOOTHING = 1.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,11 @@ class Fit:
 def dawid_skene(votes: Votes, *, smoothing: float = SMOOTHING, rounds: int = ROUNDS) -> Fit:
     """Each annotator has a confusion matrix, smoothed towards the one-coin model of the same annotator.
 
-    Its row for a true class is (expected counts + `smoothing` · the annotator's one-coin row) / their sum, the
-    mean under a Dirichlet distribution of that many votes: an annotator with few votes has in effect one
-    parameter, one with many has k(k − 1), and 0 is the paper's maximum likelihood but for cells of probability 0.
-    EM begins with the shares of votes (majority), works with logarithms, and ends when an item's mean
-    log-likelihood grows by less than `TOLERANCE`. Raises FatalError without votes.
+    Its row for a true class is (expected counts + `smoothing` · k · the annotator's one-coin row) / their sum, the
+    mean under a Dirichlet distribution of that many votes, k classes: an annotator with few votes has in effect
+    one parameter, one with many has k(k − 1), and 0 is the paper's maximum likelihood but for cells of probability
+    0. EM begins with the shares of votes (majority), works with logarithms, and ends when an item's mean
+    log-likelihood grows by less than `TOLERANCE`. Raises FatalError where no item has two votes.
     """
     return _fit(votes, lambda counts: _full(counts, smoothing), rounds)
 
@@ -84,10 +86,13 @@ class _Answers:
 
     def __post_init__(self) -> None:
         votes = self.votes
-        self.voted, row = np.unique(votes.item, return_inverse=True)
-        answer = votes.annotator.astype(np.int64) * len(votes.classes) + votes.label
+        number = np.bincount(votes.item, minlength=len(votes.items))
+        self.voted = np.flatnonzero(number)
+        answer = votes.annotator * len(votes.classes) + votes.label
+        # Votes come sorted by item, which is how the matrix is stored.
+        starts = np.concatenate([[0], np.cumsum(number[self.voted])])
         shape = (len(self.voted), len(votes.annotators) * len(votes.classes))
-        self.matrix = csr_array((np.ones(len(row)), (row, answer)), shape=shape)
+        self.matrix = csr_array((np.ones(len(answer)), answer, starts), shape=shape)
 
     def counts(self, truth: np.ndarray) -> np.ndarray:
         """Expected votes (annotators, true class, class said), given the probabilities of voted items."""
@@ -99,10 +104,11 @@ class _Answers:
         width = len(self.votes.classes)
         said = np.log(confusion).transpose(0, 2, 1).reshape(-1, width)
         joint = self.matrix @ said + np.log(prior)
-        largest = joint.max(axis=1, keepdims=True)
+        # Column by column: numpy goes through rows of a few classes one by one.
+        largest = reduce(np.maximum, joint.T)[:, None]
         joint -= largest
         np.exp(joint, out=joint)
-        whole = joint.sum(axis=1, keepdims=True)
+        whole = joint @ np.ones((width, 1))
         joint /= whole
         return joint, float((np.log(whole) + largest).mean())
 
@@ -113,7 +119,7 @@ class _Answers:
 
 
 def _fit(votes: Votes, confusion_of: Callable[[np.ndarray], np.ndarray], rounds: int) -> Fit:
-    refuse_none(votes)
+    _refuse_unshared(votes)
     answers = _Answers(votes)
     shares = votes.table()[answers.voted].astype(float)
     truth = shares / shares.sum(axis=1, keepdims=True)
@@ -129,14 +135,23 @@ def _fit(votes: Votes, confusion_of: Callable[[np.ndarray], np.ndarray], rounds:
     return Fit(consolidated, prior, confusion, done, gain < TOLERANCE)
 
 
+def _refuse_unshared(votes: Votes) -> None:
+    refuse_none(votes)
+    if np.bincount(votes.item).max() < 2:
+        raise FatalError(
+            "No item has two votes, and then any vote seems certain: nothing tells how good annotators are.",
+            fix="have some items labelled twice, or consolidate by gold, or by majority, which only counts.",
+        )
+
+
 def _full(counts: np.ndarray, smoothing: float) -> np.ndarray:
     # A cell that nobody ever used has no probability of 0 either, whatever the smoothing.
-    smooth = counts + max(smoothing, 1e-6) * _one(counts, COIN_SMOOTHING)
+    smooth = counts + max(smoothing, 1e-6) * counts.shape[1] * _one(counts, COIN_SMOOTHING)
     return np.asarray(smooth / smooth.sum(axis=2, keepdims=True))
 
 
 def _one(counts: np.ndarray, smoothing: float) -> np.ndarray:
-    right, said = np.einsum("akk->a", counts), counts.sum(axis=(1, 2))
+    right, said = counts.trace(axis1=1, axis2=2), counts.sum(axis=(1, 2))
     everyone = (right.sum() + 1) / (said.sum() + counts.shape[1])
     return _coins((right + smoothing * everyone) / (said + smoothing), counts.shape[1])
 

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from include.core.annotations import Annotation, Choice, Labelled, Rectangle
+from include.core.annotations import Annotation, Choice, Keypoint, Labelled, Other, Polygon, Rectangle
 
 
 def test_an_annotation_reads_back_from_its_json_with_the_regions_own_kinds():
@@ -18,6 +18,18 @@ def test_the_choice_is_the_one_class_that_answers_the_question():
         item="1", annotator="ann", regions=(Choice(labels=("pos",)), Choice(name="b", labels=("x", "y")))
     )
     assert (said.choice(), said.choice("b"), said.choice("c")) == ("pos", None, None)
+
+
+def test_what_no_kind_holds_is_kept_with_the_tools_own_word_for_it():
+    odd = Other(type="relation", name="", extra={"from_id": "a", "to_id": "b"})
+    said = Annotation(item="1", annotator="ann", regions=(odd, Polygon(labels=("a",), points=((0, 1.5), (2, 3)))))
+    assert Annotation.model_validate_json(said.model_dump_json()) == said
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_number_is_no_place(number):
+    with pytest.raises(ValidationError, match="finite"):
+        Keypoint(labels=(), x=number, y=0)
 
 
 def test_a_region_of_an_unknown_kind_is_refused():

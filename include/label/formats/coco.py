@@ -33,23 +33,31 @@ def read(source: Source) -> list[Labelled]:
 
 def write(labelled: Sequence[Labelled]) -> Written:
     """One file of all images. A box's rotation, a second class and all that is said of annotators are lost."""
-    drawn = [[r for r in _regions(one) if isinstance(r, Rectangle | Polygon) and r.labels] for one in labelled]
-    names = sorted({region.labels[0] for regions in drawn for region in regions})
+    drawn = [[r for r in _regions(one) if _label(r)] for one in labelled]
+    names = sorted({_label(region) for regions in drawn for region in regions})
     categories = {name: number for number, name in enumerate(names)}
     images, figures = [], []
     image_ids = _numbers([str(one.item.extra.get("id", "")) for one in labelled])
     ids = iter(_numbers([region.id for regions in drawn for region in regions]))
     for one, regions, number in zip(labelled, drawn, image_ids, strict=True):
-        size = (regions[0].image_width, regions[0].image_height) if regions else (0, 0)
+        sizes = [(r.image_width, r.image_height) for r in regions if isinstance(r, Rectangle | Polygon)]
+        size = sizes[0] if sizes else (0, 0)
         own = {"id": number, "file_name": one.item.key, "width": size[0], "height": size[1]}
         images.append({**one.item.data, **own})
-        figures += [_figure(r, next(ids), number, categories[r.labels[0]]) for r in regions]
+        figures += [_figure(r, next(ids), number, categories[_label(r)]) for r in regions]
     file = {
         "images": images,
         "categories": [{"id": number, "name": name} for name, number in categories.items()],
         "annotations": figures,
     }
     return written(dumped(file).encode(), labelled, read)
+
+
+def _label(region: Region) -> str:
+    """The class of a figure; empty for what COCO does not draw."""
+    if isinstance(region, Other):
+        return str(region.extra.get("label", "")) if region.type == "segmentation" else ""
+    return region.labels[0] if isinstance(region, Rectangle | Polygon) and region.labels else ""
 
 
 def _regions(one: Labelled) -> Iterable[Region]:
@@ -78,28 +86,42 @@ def _region(figure: dict[str, Any], names: dict[Any, str], image: dict[str, Any]
     if isinstance(segmentation, list) and len(segmentation) == 1:
         corners = segmentation[0]
         points = tuple(zip(corners[::2], corners[1::2], strict=True))
-        return Polygon(points=points, extra=rest, **common, **shape)
+        polygon = Polygon(points=points, **common, **shape)
+        return polygon.model_copy(update={"extra": rest | _odd(figure, _derived(polygon))})
     if segmentation or "bbox" not in figure:  # of several parts, a mask, or key points alone
-        return Other(type="segmentation", extra={**figure, "label": label}, **common)
+        kept = {name: figure[name] for name in ("bbox", "segmentation", "area") if name in figure}
+        return Other(type="segmentation", extra={**rest, "label": label, **kept}, **common)
     x, y, width, height = figure["bbox"]
-    return Rectangle(x=x, y=y, width=width, height=height, extra=rest, **common, **shape)
+    box = Rectangle(x=x, y=y, width=width, height=height, **common, **shape)
+    return box.model_copy(update={"extra": rest | _odd(figure, _derived(box))})
 
 
-def _figure(region: Rectangle | Polygon, number: int, image: int, category: int) -> dict[str, Any]:
-    if isinstance(region, Polygon):
-        columns, rows = zip(*region.points, strict=True) if region.points else ((0.0,), (0.0,))
-        x, y = min(columns), min(rows)
-        box = [x, y, max(columns) - x, max(rows) - y]
-        segmentation = [[c for point in region.points for c in point]]
-        area = _area(region.points)
-    else:
-        box = [region.x, region.y, region.width, region.height]
-        segmentation, area = [], region.width * region.height
+def _derived(region: Rectangle | Polygon) -> dict[str, Any]:
+    """What a file says of a figure besides, that its place tells: its area, and a polygon's box."""
+    if isinstance(region, Rectangle):
+        return {"area": region.width * region.height}
+    columns, rows = zip(*region.points, strict=True) if region.points else ((0.0,), (0.0,))
+    x, y = min(columns), min(rows)
+    return {"area": _area(region.points), "bbox": [x, y, max(columns) - x, max(rows) - y]}
+
+
+def _odd(figure: dict[str, Any], derived: dict[str, Any]) -> dict[str, Any]:
+    """What the file says otherwise, for example the area of a mask."""
+    return {name: figure[name] for name, said in derived.items() if name in figure and figure[name] != said}
+
+
+def _figure(region: Region, number: int, image: int, category: int) -> dict[str, Any]:
+    numbers = {"id": number, "image_id": image, "category_id": category}
     scored = {} if region.score is None else {"score": region.score}
-    return {
-        "iscrowd": 0, "ignore": 0, **region.extra, "id": number, "image_id": image, "category_id": category,
-        "bbox": box, "segmentation": segmentation, "area": area, **scored,
-    }  # fmt: skip
+    if not isinstance(region, Rectangle | Polygon):
+        kept = {name: said for name, said in region.extra.items() if name != "label"}
+        return {"iscrowd": 0, **kept, **numbers, **scored}
+    place: dict[str, Any] = {"segmentation": []}
+    if isinstance(region, Rectangle):
+        place["bbox"] = [region.x, region.y, region.width, region.height]
+    else:
+        place["segmentation"].append([c for point in region.points for c in point])
+    return {"iscrowd": 0, "ignore": 0, **_derived(region), **region.extra, **numbers, **place, **scored}
 
 
 def _area(points: Sequence[tuple[float, float]]) -> float:

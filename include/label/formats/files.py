@@ -141,15 +141,11 @@ def unzipped(source: Source, most: int = MOST_BYTES) -> dict[str, bytes]:
                 raise FatalError(
                     f"The archive unpacks to {size} bytes; {most} are the most.", fix="export in parts."
                 )
-            return {member.filename: _member(archive, member) for member in members}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+            return {member.filename: archive.read(member) for member in members}
+    except FatalError:
+        raise
+    except Exception as error:  # `zipfile` checks less than it relies on: damage makes errors of all sorts
         raise FatalError(f"The archive cannot be read, it may be half written: {error}.", fix=_AGAIN) from error
-
-
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    # A header may understate the size: no more is read than it says.
-    with archive.open(member) as file:
-        return file.read(member.file_size + 1)[: member.file_size]
 
 
 def file_name(key: str) -> str:
@@ -173,5 +169,5 @@ def reading(what: str) -> Iterator[None]:
         raise FatalError(
             f"{what} lacks {error}.", fix="name the right format, or export the file again."
         ) from error
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, ArithmeticError) as error:
         raise FatalError(f"{what} is not as the format says: {error}", fix="name the right format.") from error

@@ -1,12 +1,10 @@
 """One result of Label Studio, the dict that a control of its interface makes, and the region that it is.
 
 Sources: "Label Studio Task Format" and "Export annotations" (labelstud.io/guide), the page of each tag, and its
-editor's `selection-tools.js`, which counts a text's offsets in code points as we do. Coordinates are percent of
-the image's width and height there and pixels here. Where going there and back would change the last bit of a
-number, the exact one is kept beside it: pixels in the result's `meta`, percent in the region's `extra`.
+editor's `selection-tools.js`, which counts a text's offsets in code points as we do. What a result says
+beside what a kind of region has fields for is in `extra`, parts of its value under `value`.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,14 +22,9 @@ from include.core.annotations import (
     TimeRange,
     Words,
 )
+from include.label.formats.label_studio_places import NAMES, is_number, percent_of, pixels_of
 from include.label.formats.report import labels_of
 
-# How the coordinates are named in a value, and in a region: the first is measured along the width.
-_NAMES = {
-    "rectangle": (("x", "x"), ("y", "y"), ("width", "width"), ("height", "height")),
-    "ellipse": (("x", "x"), ("y", "y"), ("radiusX", "radius_x"), ("radiusY", "radius_y")),
-    "keypoint": (("x", "x"), ("y", "y")),
-}
 _SHAPES: dict[str, Callable[..., Region]] = {
     "rectangle": Rectangle,
     "ellipse": Ellipse,
@@ -47,8 +40,6 @@ _LABELLED = {
     "time_range": "labels",
 }
 _PLAIN = {"choices": "choice", "taxonomy": "taxonomy", "textarea": "words", "rating": "number", "number": "number"}
-# A moved box differs from the kept pixels by more than this share; a rounded one by less.
-_SAME = 1e-9
 
 
 def region_of(result: Mapping[str, Any]) -> Region:
@@ -93,7 +84,7 @@ def result_of(region: Region) -> dict[str, Any] | None:
     if isinstance(region, Rectangle | Ellipse | Keypoint | Polygon):
         if not (region.image_width and region.image_height):
             return None
-        value = _placed(region, extra)
+        value = percent_of(region, extra)
     else:
         value = _value(region)
     label_key = _label_key(extra["type"])
@@ -108,7 +99,7 @@ def _kind(kind: str, value: Any, result: Mapping[str, Any]) -> str | None:
         return None
     if kind in _PLAIN:
         key = {"textarea": "text"}.get(kind, kind)
-        fits = _is_number(value.get(key)) if _PLAIN[kind] == "number" else _is_texts(value.get(key), kind)
+        fits = is_number(value.get(key)) if _PLAIN[kind] == "number" else _is_texts(value.get(key), kind)
         return _PLAIN[kind] if fits else None
     labels = value.get(_label_key(kind), [])
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
@@ -123,7 +114,7 @@ def _stretch(kind: str, value: Mapping[str, Any], result: Mapping[str, Any]) -> 
     """Whether a result with two ends is a span of a text or a stretch of time; both may have the type `labels`."""
     start, end = value.get("start"), value.get("end")
     whole = _is_whole(start) and _is_whole(end)
-    timed = _is_number(start) and _is_number(end) and (value.get("channel") is None or _is_whole(value["channel"]))
+    timed = is_number(start) and is_number(end) and (value.get("channel") is None or _is_whole(value["channel"]))
     sound = "channel" in value or "original_length" in result or not whole
     found = None
     if kind == "hypertextlabels" or (kind == "labels" and "globalOffsets" in value):
@@ -153,9 +144,9 @@ def _has_place(shape: str, value: Mapping[str, Any], result: Mapping[str, Any]) 
     if shape == "polygon":
         points = value.get("points")
         return isinstance(points, list) and all(
-            isinstance(p, list) and len(p) == 2 and all(_is_number(c) for c in p) for p in points
+            isinstance(p, list) and len(p) == 2 and all(is_number(c) for c in p) for p in points
         )
-    return all(_is_number(value.get(name)) for name, _ in _NAMES[shape])
+    return all(is_number(value.get(name)) for name, _ in NAMES[shape])
 
 
 def _fields(kind: str, value: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +163,7 @@ def _fields(kind: str, value: dict[str, Any], rest: dict[str, Any]) -> dict[str,
         return {"value": float(value.pop(of_type))}
     labels = tuple(value.pop(_label_key(of_type), ()))
     if kind in _SHAPES:
-        return {"labels": labels, **_pixels(kind, value, rest)}
+        return {"labels": labels, **pixels_of(kind, value, rest)}
     fields: dict[str, Any] = {"labels": labels}
     if "globalOffsets" in value and kind == "span":
         offsets = value.pop("globalOffsets")
@@ -210,72 +201,6 @@ def _has_paths(value: Any) -> bool:
     return isinstance(value, dict) and "start" in value and "end" in value
 
 
-def _pixels(kind: str, value: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
-    width, height = rest.pop("original_width"), rest.pop("original_height")
-    points = kind == "polygon"
-    percent = [c for p in value.pop("points") for c in p] if points else [value.pop(n) for n, _ in _NAMES[kind]]
-    sides = (width, height) * (len(percent) // 2)
-    found = [part * side / 100 for part, side in zip(percent, sides, strict=True)]
-    meta = rest.get("meta")
-    if isinstance(meta, dict) and _near(meta.get("pixels"), found, sides):
-        found = [float(number) for number in meta["pixels"]]
-        rest["meta"] = {name: said for name, said in meta.items() if name != "pixels"}
-        if not rest["meta"]:
-            del rest["meta"]
-    elif percent != [_percent(number, side) for number, side in zip(found, sides, strict=True)]:
-        rest["percent"] = percent
-    size = {"image_width": width, "image_height": height}
-    if points:
-        return {**size, "points": tuple(zip(found[::2], found[1::2], strict=True))}
-    turned = {"rotation": value.pop("rotation", 0)} if kind in ("rectangle", "ellipse") else {}
-    return {**size, **turned, **dict(zip((name for _, name in _NAMES[kind]), found, strict=True))}
-
-
-def _placed(region: Rectangle | Ellipse | Keypoint | Polygon, extra: dict[str, Any]) -> dict[str, Any]:
-    """The value's place in percent; sets what stands beside the value in `extra`."""
-    width, height = region.image_width, region.image_height
-    if isinstance(region, Polygon):
-        pixels = [c for point in region.points for c in point]
-    else:
-        pixels = [getattr(region, name) for _, name in _NAMES[region.kind]]
-    sides = (width, height) * (len(pixels) // 2)
-    extra |= {"original_width": width, "original_height": height}
-    kept = extra.pop("percent", None)
-    percent = [_percent(number, side) for number, side in zip(pixels, sides, strict=True)]
-    if isinstance(kept, list) and _lands(kept, sides) == pixels:
-        percent = kept
-    elif _lands(percent, sides) != pixels:
-        meta = extra.get("meta")
-        extra["meta"] = {**(meta if isinstance(meta, dict) else {}), "pixels": pixels}
-    if isinstance(region, Polygon):
-        return {"points": [list(pair) for pair in zip(percent[::2], percent[1::2], strict=True)]}
-    value = dict(zip((name for name, _ in _NAMES[region.kind]), percent, strict=True))
-    return value | ({"rotation": region.rotation} if isinstance(region, Rectangle | Ellipse) else {})
-
-
-def _percent(pixels: float, side: int) -> float:
-    """The percentage of `side` that reads back as exactly so many pixels, if there is one next to the quotient."""
-    guess = pixels * 100 / side
-    tries = (guess, math.nextafter(guess, math.inf), math.nextafter(guess, -math.inf))
-    return next((part for part in tries if part * side / 100 == pixels), guess)
-
-
-def _lands(percent: Sequence[float], sides: Sequence[int]) -> list[float] | None:
-    if len(percent) != len(sides) or not all(_is_number(part) for part in percent):
-        return None
-    return [part * side / 100 for part, side in zip(percent, sides, strict=True)]
-
-
-def _near(kept: Any, found: Sequence[float], sides: Sequence[int]) -> bool:
-    """Whether the kept pixels still say where the figure is: a person may have moved it since."""
-    return (
-        isinstance(kept, list)
-        and len(kept) == len(found)
-        and all(_is_number(k) for k in kept)
-        and all(abs(k - f) <= _SAME * max(side, abs(f)) for k, f, side in zip(kept, found, sides, strict=True))
-    )
-
-
 def _type_of(kind: str, labels: Sequence[str]) -> str:
     plain = {"choice": "choices", "taxonomy": "taxonomy", "words": "textarea", "number": "rating"}
     if kind in plain:
@@ -292,10 +217,6 @@ def _shown(kind: str) -> str:
     if kind in _SHAPES:
         return "image"
     return "audio" if kind == "time_range" else "text"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_whole(value: Any) -> bool:

@@ -27,41 +27,28 @@ from include.label.formats.report import Written, labels_of, written
 
 _OWN_DATA = "row_data"
 PROJECT = "project_id"
+OURS = "sluice"
 
 
-def read(source: Source) -> list[Labelled]:
+def read(source: Source, project: str = OURS) -> list[Labelled]:
     """One item a line; its key is the global key, else the external id, else the data row's id.
 
-    An annotation's time is its label's last change, its `extra` names the project.
+    An annotation's time is its label's last change; its `extra` names its project, if that is another one.
     """
     found = []
     for number, line in json_lines(source):
         with reading(f"Line {number}"):
-            found.append(_labelled(line))
+            found.append(_labelled(line, project))
     return found
 
 
-def write(labelled: Sequence[Labelled], project: str = "sluice") -> Written:
+def write(labelled: Sequence[Labelled], project: str = OURS) -> Written:
     """An export of one project, or of those that annotations name in `extra`."""
-    return written(
-        lines_of([_line(one, project) for one in labelled]), labelled, lambda file: read_of(file, project)
-    )
+    lines = lines_of([_line(one, project) for one in labelled])
+    return written(lines, labelled, lambda file: read(file, project))
 
 
-def read_of(source: Source, project: str) -> list[Labelled]:
-    """An export of this project alone, which is not named again in every annotation."""
-    return [_without(one, project) for one in read(source)]
-
-
-def _without(one: Labelled, project: str) -> Labelled:
-    told = [
-        a.model_copy(update={"extra": {n: v for n, v in a.extra.items() if (n, v) != (PROJECT, project)}})
-        for a in one.annotations
-    ]
-    return one.model_copy(update={"annotations": tuple(told)})
-
-
-def _labelled(line: Mapping[str, Any]) -> Labelled:
+def _labelled(line: Mapping[str, Any], ours: str) -> Labelled:
     row, rest = dict(line["data_row"]), {n: v for n, v in line.items() if n not in ("data_row", "projects")}
     key = str(row.get("global_key") or row.get("external_id") or row["id"])
     data = {_OWN_DATA: row.pop(_OWN_DATA)} if _OWN_DATA in row else {}
@@ -74,7 +61,8 @@ def _labelled(line: Mapping[str, Any]) -> Labelled:
     size = (media.get("width") or 0, media.get("height") or 0)
     annotations = []
     for project, said in line.get("projects", {}).items():
-        annotations += [_annotation(key, label, size, project) for label in said.get("labels", ())]
+        named = {} if project == ours else {PROJECT: project}
+        annotations += [_annotation(key, label, size, named) for label in said.get("labels", ())]
         if about := {name: value for name, value in said.items() if name != "labels"}:
             rest.setdefault("projects", {})[project] = about
     if set(media) <= {"width", "height"} and any(_sized(a) for a in annotations):
@@ -87,18 +75,18 @@ def _sized(annotation: Annotation) -> bool:
     return any(getattr(region, "image_width", 0) for region in annotation.regions)
 
 
-def _annotation(key: str, label: Mapping[str, Any], size: tuple[int, int], project: str) -> Annotation:
+def _annotation(key: str, label: Mapping[str, Any], size: tuple[int, int], named: Mapping[str, str]) -> Annotation:
     rest = dict(label)
     details = dict(rest.pop("label_details", None) or {})
     performance = dict(rest.pop("performance_details", None) or {})
-    said = dict(rest.pop("annotations"))
+    said = dict(rest.pop("annotations", None) or {})
     made, changed = details.pop("created_at", None), details.pop("updated_at", None)
     if changed and made and made != changed:
         details["created_at"] = made
     objects = [_object(thing, size) for thing in said.pop("objects", ())]
     answers = [_answer(thing) for thing in said.pop("classifications", ())]
     regions = (*objects, *answers)
-    extra: dict[str, Any] = {**rest, PROJECT: project}
+    extra: dict[str, Any] = {**rest, **named}
     if said := {name: value for name, value in said.items() if value}:
         extra["annotations"] = said
     who = str(details.pop("created_by", None) or "")

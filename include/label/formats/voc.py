@@ -1,7 +1,8 @@
 """PASCAL VOC: an archive with an XML file an image, boxes alone.
 
 Source: "The PASCAL Visual Object Classes Challenge: Development Kit", section "Annotations"; Label Studio writes
-it under `Annotations/`. Corners are written as they are; some readers take whole pixels only.
+it under `Annotations/`. Corners are written as they are; some readers take whole pixels only. `first` is the
+number of the first pixel: 0 in Label Studio's files, 1 in those of the development kit.
 """
 
 from collections.abc import Sequence
@@ -9,43 +10,43 @@ from xml.etree.ElementTree import Element, SubElement
 
 from include.core.annotations import Annotation, Item, Labelled, Rectangle
 from include.label.formats.files import Source, file_name, reading, unzipped, xml_bytes, xml_of, zipped
-from include.label.formats.numbers import difference, number_text, sum_text
+from include.label.formats.numbers import difference, fraction, sum_text
 from include.label.formats.report import Written, written
 
 _ASIDE = ("pose", "truncated", "difficult", "occluded")
 
 
-def read(source: Source) -> list[Labelled]:
+def read(source: Source, first: int = 0) -> list[Labelled]:
     """One item an XML file of the archive, its `filename` as key, in the order of the files' names."""
     found = []
     for name, data in sorted(unzipped(source).items()):
         if name.endswith(".xml"):
             with reading(f"File {name!r}"):
-                found.append(_labelled(xml_of(data)))
+                found.append(_labelled(xml_of(data), first))
     return found
 
 
-def write(labelled: Sequence[Labelled]) -> Written:
+def write(labelled: Sequence[Labelled], first: int = 0) -> Written:
     """Boxes with one class. All else, and who drew them, is lost."""
-    files = {f"Annotations/{file_name(one.item.key)}.xml": xml_bytes(_document(one)) for one in labelled}
-    return written(zipped(files), labelled, read)
+    files = {f"Annotations/{file_name(one.item.key)}.xml": xml_bytes(_document(one, first)) for one in labelled}
+    return written(zipped(files), labelled, lambda data: read(data, first))
 
 
-def _labelled(root: Element) -> Labelled:
+def _labelled(root: Element, first: int) -> Labelled:
     key = root.findtext("filename") or ""
     size = {f"image_{side}": int(root.findtext(f"size/{side}") or 0) for side in ("width", "height")}
-    regions = tuple(_box(thing, size) for thing in root.iter("object"))
+    regions = tuple(_box(thing, size, first) for thing in root.iter("object"))
     said = Annotation(item=key, annotator="", regions=regions)
     return Labelled(item=Item(key=key), annotations=(said,) if regions else ())
 
 
-def _box(thing: Element, size: dict[str, int]) -> Rectangle:
+def _box(thing: Element, size: dict[str, int], first: int) -> Rectangle:
     left, top, right, bottom = (_text(thing, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax"))
     parts = {part.tag: part.text or "" for part in thing if part.tag in _ASIDE}
     return Rectangle(
         labels=(_text(thing, "name"),),
-        x=float(left),
-        y=float(top),
+        x=float(fraction(left) - first),
+        y=float(fraction(top) - first),
         width=difference(right, left),
         height=difference(bottom, top),
         extra=parts,
@@ -60,7 +61,7 @@ def _text(element: Element, path: str) -> str:
     return found.text or ""
 
 
-def _document(one: Labelled) -> Element:
+def _document(one: Labelled, first: int) -> Element:
     root = Element("annotation")
     SubElement(root, "filename").text = one.item.key
     drawn = [r for a in one.annotations for r in a.regions if isinstance(r, Rectangle) and r.labels]
@@ -75,8 +76,8 @@ def _document(one: Labelled) -> Element:
             if isinstance(said := box.extra.get(name), str):
                 SubElement(thing, name).text = said
         corners = SubElement(thing, "bndbox")
-        SubElement(corners, "xmin").text = number_text(box.x)
-        SubElement(corners, "ymin").text = number_text(box.y)
-        SubElement(corners, "xmax").text = sum_text(box.x, box.width)
-        SubElement(corners, "ymax").text = sum_text(box.y, box.height)
+        SubElement(corners, "xmin").text = sum_text(box.x, first)
+        SubElement(corners, "ymin").text = sum_text(box.y, first)
+        SubElement(corners, "xmax").text = sum_text(box.x, box.width, first)
+        SubElement(corners, "ymax").text = sum_text(box.y, box.height, first)
     return root

@@ -8,6 +8,7 @@ written into `notes.json`, where other readers pass over them, and without them 
 import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from include.core.annotations import Annotation, Item, Labelled, Polygon, Rectangle
 from include.core.errors import FatalError
@@ -70,13 +71,14 @@ def _drawn(one: Labelled) -> list[Rectangle | Polygon]:
     ]
 
 
-def _classes(files: Mapping[str, bytes], notes: Mapping[str, Sequence[Mapping[str, str]]]) -> list[str]:
+def _classes(files: Mapping[str, bytes], notes: Mapping[str, Any]) -> dict[int, str]:
     if "categories" in notes:
-        return [str(category["name"]) for category in notes["categories"]]
-    return files["classes.txt"].decode().rstrip("\n").split("\n")
+        return {int(category["id"]): str(category["name"]) for category in notes["categories"]}
+    lines = files["classes.txt"].decode().rstrip("\r\n").split("\n")
+    return {number: line.rstrip("\r") for number, line in enumerate(lines)}
 
 
-def _labelled(key: str, text: str, classes: Sequence[str], size: Size | None) -> Labelled:
+def _labelled(key: str, text: str, classes: Mapping[int, str], size: Size | None) -> Labelled:
     lines = [line.split() for line in text.split("\n") if line.strip()]
     if lines and size is None:
         raise FatalError(f"How large is {key!r}? The format does not say.", fix="pass sizes, by key.")
@@ -85,7 +87,7 @@ def _labelled(key: str, text: str, classes: Sequence[str], size: Size | None) ->
     return Labelled(item=Item(key=key), annotations=(said,) if shapes else ())
 
 
-def _shape(line: Sequence[str], classes: Sequence[str], size: Size) -> Rectangle | Polygon:
+def _shape(line: Sequence[str], classes: Mapping[int, str], size: Size) -> Rectangle | Polygon:
     common = {"labels": (classes[int(line[0])],), "image_width": size[0], "image_height": size[1]}
     shares = [fraction(word) for word in line[1:]]
     if len(shares) == 4:
@@ -122,7 +124,7 @@ def _line(shape: Rectangle | Polygon, number: int) -> str:
         ]  # fmt: skip
     for digits in (6, 17, 34, 68):
         words = [share_text(share, digits) for share in shares]
-        if _place(_shape(["0", *words], shape.labels, size)) == _place(shape):
+        if _place(_shape(["0", *words], {0: shape.labels[0]}, size)) == _place(shape):
             break
     return " ".join([str(number), *words])
 
