@@ -120,16 +120,49 @@ class GateDecision(Ref):
 
 
 class Gated(Ref):
-    """What the gate let through: a staging table with `_id` and `_split`, and where the evidence lies."""
+    """What the gate let through: a staging table with `_id` and `_split`, and where the evidence lies.
+
+    `unlabelled` of the rows that passed have no label, and are not in the table any more.
+    """
 
     candidate: Candidate
     table: str
     passed: int
+    unlabelled: int = 0
     quarantined: int
     reasons: dict[str, int]
     decision: GateDecision
     suite_hash: str
     report: str
+
+
+class Asked(Ref):
+    """A round of labelling: `items` rows of the `waiting` ones were given to annotators, by `tool`, at `place`."""
+
+    dataset: str
+    run: str
+    tool: str
+    place: str
+    items: int
+    waiting: int
+
+
+class LabelResult(Ref):
+    """What came of a round: `answers` to `answered` items by `annotators`, and `labels` rows that have one now.
+
+    `agreement` is the measure with its value and interval, `batch` the one in which all of it was landed.
+    """
+
+    dataset: str
+    run: str
+    answered: int
+    answers: int
+    annotators: int
+    labels: int
+    faults: tuple[str, ...] = ()
+    agreement: dict[str, Any] = Field(default_factory=dict)
+    decision: GateDecision
+    batch: int | None = None
 
 
 class Augmented(Ref):

@@ -1,4 +1,4 @@
-"""The assets that connect the DAGs: one for each source, one for each dataset."""
+"""The assets that connect the DAGs: sources, datasets, rows that wait for a label, and labels."""
 
 from functools import reduce
 from operator import or_
@@ -18,6 +18,17 @@ def dataset_asset(name: str) -> Asset:
     return Asset(name=f"dataset_{name}", group="sluice")
 
 
+def waiting_asset(dataset: str) -> Asset:
+    """A curation has told which of the dataset's rows have no label."""
+    return Asset(name=f"waiting_{dataset}", group="sluice")
+
+
+def labels_asset(dataset: str) -> Asset:
+    """Labels of the dataset's rows have been landed: a source of it like any other."""
+    return source_asset(f"labels_{dataset}")
+
+
 def any_source_of(dataset: Dataset) -> Asset | AssetAny:
     """New data in any of the sources: one without news emits nothing, so waiting for all could last for ever."""
-    return reduce(or_, map(source_asset, dataset.sources))
+    labels = [labels_asset(dataset.name)] if dataset.labelling else []
+    return reduce(or_, [*map(source_asset, dataset.sources), *labels])

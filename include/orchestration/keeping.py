@@ -9,7 +9,7 @@ from include.orchestration import places
 from include.orchestration.asked import dry_run_as_asked, move_as_asked, tag_as_asked, version_as_asked
 from include.orchestration.assets import dataset_asset
 from include.orchestration.errors import told_to_airflow
-from include.orchestration.tasks import Json, _at, _json, _params
+from include.orchestration.running import Json, as_json, params, run_time
 
 
 @task
@@ -18,8 +18,8 @@ def roll_back(name: str) -> Json:
     """Let the view show the version of the form, and tell those who read the dataset."""
     from include.pipeline.keep import roll_back
 
-    version, pin, why = move_as_asked(_params())
-    shown = _json(roll_back(places.warehouse_url(), name, version, pin=pin, who=_who(), why=why))
+    version, pin, why = move_as_asked(params())
+    shown = as_json(roll_back(places.warehouse_url(), name, version, pin=pin, who=_who(), why=why))
     get_current_context()["outlet_events"][dataset_asset(name)].extra = shown
     return shown
 
@@ -30,8 +30,8 @@ def tag(name: str) -> dict[str, Any]:
     """Put the tag of the form on a version, or take it off."""
     from include.pipeline.keep import tag
 
-    named, version, why = tag_as_asked(_params())
-    found = tag(places.warehouse_url(), name, named, version, who=_who(), why=why, at=_at())
+    named, version, why = tag_as_asked(params())
+    found = tag(places.warehouse_url(), name, named, version, who=_who(), why=why, at=run_time())
     return {str(number): tags for number, tags in found.items()}
 
 
@@ -41,8 +41,8 @@ def rebuild(name: str) -> Json:
     """Build the version of the form again, and fail if it is not the same."""
     from include.pipeline.rebuild import rebuild, refuse_other
 
-    version, run = version_as_asked(_params()), get_current_context()["dag_run"].run_id
-    return _json(refuse_other(rebuild(places.warehouse_url(), name, version, run=run, storage=places.storage())))
+    version, run = version_as_asked(params()), get_current_context()["dag_run"].run_id
+    return as_json(refuse_other(rebuild(places.warehouse_url(), name, version, run=run, storage=places.storage())))
 
 
 @task
@@ -51,8 +51,8 @@ def retain(name: str) -> Json:
     """Drop the versions that the dataset's retention does not keep, or tell which these are."""
     from include.pipeline.keep import retain
 
-    dry_run, warehouse, storage = dry_run_as_asked(_params()), places.warehouse_url(), places.storage()
-    return _json(retain(warehouse, catalog.dataset(name), at=_at(), dry_run=dry_run, storage=storage))
+    dry_run, warehouse, storage = dry_run_as_asked(params()), places.warehouse_url(), places.storage()
+    return as_json(retain(warehouse, catalog.dataset(name), at=run_time(), dry_run=dry_run, storage=storage))
 
 
 def _who() -> str:

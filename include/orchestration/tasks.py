@@ -1,6 +1,5 @@
 """The tasks of the DAGs: each opens the places it needs and calls one use case. References go through XCom."""
 
-from datetime import datetime
 from typing import Any
 
 from airflow.sdk import get_current_context, task
@@ -23,10 +22,8 @@ from include.orchestration.asked import (
 from include.orchestration.assets import dataset_asset, source_asset
 from include.orchestration.errors import told_to_airflow
 from include.orchestration.metrics import gauge_of
+from include.orchestration.running import Json, as_json, attempt, params, run_id, run_time
 from include.specs import Dataset, PostgresSource
-
-# A reference as it travels through XCom.
-Json = dict[str, Any]
 
 
 @task
@@ -35,16 +32,16 @@ def collect(name: str) -> list[Json]:
     """Read the source from its stored position and land what is new; skipped if nothing is."""
     from include.pipeline.collect import collect_postgres, collect_site, news
 
-    source = source_as_asked(catalog.source(name), _params())
-    warehouse, at, key = places.warehouse_url(), _at(), places.pseudonym_key(source)
+    source = source_as_asked(catalog.source(name), params())
+    warehouse, at, key = places.warehouse_url(), run_time(), places.pseudonym_key(source)
     if isinstance(source, PostgresSource):
-        url, anew = places.database_url(source.connection), snapshot_as_asked(_params())
+        url, anew = places.database_url(source.connection), snapshot_as_asked(params())
         landed = collect_postgres(source, url, warehouse, at=at, key=key, anew=anew, gauge=gauge_of(name))
     else:
-        url, storage, loss = places.site_url(source.connection), places.storage(), loss_as_asked(_params())
+        url, storage, loss = places.site_url(source.connection), places.storage(), loss_as_asked(params())
         landed = collect_site(source, url, warehouse, storage, at=at, key=key, accept_loss=loss)
     _announce(name, news(warehouse, name))
-    return [_json(batch) for batch in landed]
+    return [as_json(batch) for batch in landed]
 
 
 @task(trigger_rule="none_failed")
@@ -62,11 +59,11 @@ def reconcile(name: str) -> Json:
     """Land what is new of a Postgres source, and fail if then its landing is not proven equal to it."""
     from include.pipeline.reconcile import reconcile, refuse_unequal
 
-    source = source_as_asked(_database(name), _params())
+    source = source_as_asked(_database(name), params())
     url, key = places.database_url(source.connection), places.pseudonym_key(source)
-    proof = reconcile(source, url, places.warehouse_url(), at=_at(), key=key)
+    proof = reconcile(source, url, places.warehouse_url(), at=run_time(), key=key)
     refuse_unequal(proof)
-    return _json(proof)
+    return as_json(proof)
 
 
 @task
@@ -76,7 +73,7 @@ def decommission(name: str) -> list[str]:
     from include.pipeline.decommission import decommission
 
     source = _database(name)
-    url, confirmation = places.database_url(source.connection), str(_params()["confirmation"])
+    url, confirmation = places.database_url(source.connection), str(params()["confirmation"])
     return decommission(source, url, confirmation=confirmation)
 
 
@@ -108,10 +105,10 @@ def erase(name: str) -> Json:
 
     (source, request), reports = _erasure(name), places.reports()
     found = erase(
-        places.warehouse_url(), source, request, datasets=catalog.DATASETS, reports=reports, at=_at(),
+        places.warehouse_url(), source, request, datasets=catalog.DATASETS, reports=reports, at=run_time(),
         storage=places.storage(),
     )  # fmt: skip
-    return _json(found)
+    return as_json(found)
 
 
 @task
@@ -121,7 +118,7 @@ def verify(name: str) -> Json:
     from include.pipeline.prove import prove
 
     source, request = _erasure(name)
-    return _json(prove(places.warehouse_url(), source, request, catalog.DATASETS))
+    return as_json(prove(places.warehouse_url(), source, request, catalog.DATASETS))
 
 
 @task
@@ -130,8 +127,8 @@ def build(name: str) -> Json:
     """Run the dataset's SQL over its sources as of the pinned batches."""
     from include.pipeline.build import build
 
-    run, as_of = get_current_context()["dag_run"].run_id, batch_as_asked(_params())
-    return _json(lineage.built(build(places.warehouse_url(), _seeded(name), run, as_of_batch=as_of)))
+    run, as_of = run_id(), batch_as_asked(params())
+    return as_json(lineage.built(build(places.warehouse_url(), _seeded(name), run, as_of_batch=as_of)))
 
 
 @task
@@ -142,10 +139,10 @@ def validate(name: str, candidate: Json) -> Json:
 
     found = Candidate.model_validate(candidate)
     with lineage.judging(name, found.run, "gate"):
-        return _json(
+        return as_json(
             validate(
                 places.warehouse_url(), catalog.dataset(name), found, suites=places.SUITES,
-                reports=places.reports(), at=_at(), report_url=places.reports_url(), attempt=_attempt(),
+                reports=places.reports(), at=run_time(), report_url=places.reports_url(), attempt=attempt(),
             )
         )  # fmt: skip
 
@@ -158,7 +155,7 @@ def balance(name: str, gated: Json) -> Json:
 
     dataset = _seeded(name)
     use_case = augment.balance if dataset.balance else augment.unchanged
-    return _json(use_case(places.warehouse_url(), dataset, Gated.model_validate(gated)))
+    return as_json(use_case(places.warehouse_url(), dataset, Gated.model_validate(gated)))
 
 
 @task
@@ -187,7 +184,7 @@ def gather(name: str, gated: Json, shards: list[Json]) -> Json:
     from include.pipeline import augment
 
     found = Gated.model_validate(gated)
-    return _json(augment.gather(places.warehouse_url(), _seeded(name), found, list(shards)))
+    return as_json(augment.gather(places.warehouse_url(), _seeded(name), found, list(shards)))
 
 
 @task
@@ -198,10 +195,10 @@ def audit(name: str, augmented: Json) -> Json:
 
     made = Augmented.model_validate(augmented)
     with lineage.judging(name, made.gated.candidate.run, "audit"):
-        return _json(
+        return as_json(
             audit(
                 places.warehouse_url(), _seeded(name), made, suites=places.SUITES, reports=places.reports(),
-                at=_at(), storage=places.storage(), report_url=places.reports_url(), attempt=_attempt(),
+                at=run_time(), storage=places.storage(), report_url=places.reports_url(), attempt=attempt(),
             )
         )  # fmt: skip
 
@@ -220,9 +217,9 @@ def publish(name: str, audited: Json) -> Json:
     from include.pipeline.publish import publish
 
     made, code = Augmented.model_validate(audited), places.code_commit()
-    version = publish(places.warehouse_url(), _seeded(name), made, at=_at(), code=code)
-    get_current_context()["outlet_events"][dataset_asset(name)].extra = _json(version)
-    return _json(lineage.published(version))
+    version = publish(places.warehouse_url(), _seeded(name), made, at=run_time(), code=code)
+    get_current_context()["outlet_events"][dataset_asset(name)].extra = as_json(version)
+    return as_json(lineage.published(version))
 
 
 @task
@@ -231,9 +228,9 @@ def export(name: str, version: Json | None = None) -> Json:
     """Write the version that was published as files; without one, that of the run's form."""
     from include.pipeline.export import export
 
-    number = VersionRef.model_validate(version).version if version else version_as_asked(_params())
-    written = export(places.warehouse_url(), catalog.dataset(name), number, places.storage(), at=_at())
-    return _json(lineage.exported(written))
+    number = VersionRef.model_validate(version).version if version else version_as_asked(params())
+    written = export(places.warehouse_url(), catalog.dataset(name), number, places.storage(), at=run_time())
+    return as_json(lineage.exported(written))
 
 
 @task(trigger_rule="all_done")
@@ -255,7 +252,7 @@ def _announce(source: str, newest: BatchRef | None) -> None:
     told = [(event.extra or {}).get("batch") for event in context["inlet_events"][asset].ascending(False).limit(1)]
     if newest is None or told == [newest.batch]:
         raise AirflowSkipException(f"nothing new in {source}")
-    context["outlet_events"][asset].extra = _json(newest)
+    context["outlet_events"][asset].extra = as_json(newest)
 
 
 def _database(name: str) -> PostgresSource:
@@ -269,29 +266,9 @@ def _database(name: str) -> PostgresSource:
 
 def _erasure(name: str) -> tuple[PostgresSource, ErasureRequest]:
     """The source, and the request of the run's form; its id is the run's, so that a retry is the same request."""
-    run = get_current_context()["dag_run"].run_id
-    return _database(name), erasure_as_asked(f"{name}/{run}", _params())
+    return _database(name), erasure_as_asked(f"{name}/{run_id()}", params())
 
 
 def _seeded(name: str) -> Dataset:
     """The dataset as declared, with the seed that the run's form asks for."""
-    return dataset_as_asked(catalog.dataset(name), _params())
-
-
-def _params() -> dict[str, Any]:
-    """The run's form, and whatever else a trigger put beside it."""
-    return dict(get_current_context()["params"])
-
-
-def _at() -> datetime:
-    """The run's own time: the same for every task and every retry of it."""
-    run = get_current_context()["dag_run"]
-    return run.start_date or run.run_after
-
-
-def _attempt() -> int:
-    return int(get_current_context()["ti"].try_number)
-
-
-def _json(reference: Any) -> Json:
-    return reference.model_dump(mode="json")
+    return dataset_as_asked(catalog.dataset(name), params())

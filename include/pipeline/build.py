@@ -7,13 +7,14 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
 from include.core.failpoints import failpoint
 from include.core.refs import Candidate
 from include.specs import Dataset
-from include.warehouse.asof import Query, pin, render
+from include.warehouse.asof import Query, pin, pin_labels, render
 from include.warehouse.column_lineage import Source, lineage
 from include.warehouse.connection import transaction
 from include.warehouse.staging import table_name
@@ -41,7 +42,7 @@ def build(
     """
     target = table_name(dataset.name, run)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        pinned = pin(connection, dataset.sources, as_of_batch) if batches is None else dict(batches)
+        pinned = dict(batches) if batches is not None else _pinned(connection, dataset, as_of_batch)
         query = render(connection, sql_folder / f"{dataset.name}.sql", pinned)
         keep(connection, query.template)
         _refuse_misfit(cursor, dataset, query.text)
@@ -60,6 +61,11 @@ def build(
         sql_hash=query.template_hash,
         lineage=traced,
     )
+
+
+def _pinned(connection: Connection, dataset: Dataset, as_of_batch: int | None) -> dict[str, int]:
+    found = pin(connection, dataset.sources, as_of_batch)
+    return found | (pin_labels(connection, dataset.name, as_of_batch) if dataset.labelling else {})
 
 
 @failpoint("build.create")

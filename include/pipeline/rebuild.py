@@ -144,6 +144,7 @@ def _erased(connection: Connection, found: versions.Version) -> list[str]:
 
 def _pass(warehouse_url: str, declared: Dataset, candidate: Candidate, suite: Suite) -> tuple[Gated, list[str]]:
     """What the suite lets through, as the gate did; and the rules that could not be judged."""
+    from include.pipeline.label import part_labelled
     from include.pipeline.part import Parting, check_and_part
 
     parting = Parting(declared, candidate, suite)
@@ -159,6 +160,9 @@ def _pass(warehouse_url: str, declared: Dataset, candidate: Candidate, suite: Su
         suite_hash=suite.hash,
         report="",
     )
+    if declared.labelling:
+        with transaction(warehouse_url) as connection:
+            gated = part_labelled(connection, declared, gated)
     return gated, [f"the rule {o.rule} cannot be judged: {o.exception}" for o in checked.outcomes if o.exception]
 
 
@@ -205,7 +209,7 @@ def _count(connection: Connection, table: str) -> int:
 
 def _drop(warehouse_url: str, declared: Dataset, run: str) -> None:
     shards = declared.augment.shards if declared.augment else 0
-    parts = ("", "bad", "passed", "version", *(f"shard_{number}" for number in range(shards)))
+    parts = ("", "bad", "passed", "labelled", "version", *(f"shard_{number}" for number in range(shards)))
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
         for part in parts:
             table = sql.Identifier("staging", table_name(declared.name, run, part))

@@ -60,6 +60,7 @@ def manifest(
             "suite_hash": gated.suite_hash,
             "rows": gated.candidate.rows,
             "passed": gated.passed,
+            "unlabelled": gated.unlabelled,
             "quarantined": gated.quarantined,
             "quarantined_by": gated.reasons,
             "report": gated.report,

@@ -2,6 +2,7 @@
 
 from include.specs.dataset import Augment, Balance, Dataset, Drift, GatePolicy, Retention, Split
 from include.specs.export import Export
+from include.specs.labelling import Labelling
 from include.specs.leakage import Leakage
 from include.specs.personal import Pii, Subject, Via
 from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
@@ -14,6 +15,7 @@ __all__ = [
     "Drift",
     "Export",
     "GatePolicy",
+    "Labelling",
     "Leakage",
     "Pii",
     "PostgresSource",

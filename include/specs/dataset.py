@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from include.specs.base import Name, Spec
 from include.specs.export import Export
+from include.specs.labelling import Labelling
 from include.specs.leakage import Leakage
 
 
@@ -139,6 +140,7 @@ class Dataset(Spec):
     image: str | None = None
     passthrough: tuple[str, ...] = ()
     gate: GatePolicy = GatePolicy()
+    labelling: Labelling | None = None
     split: Split = Split()
     balance: Balance | None = None
     augment: Augment | None = None
@@ -177,6 +179,13 @@ class Dataset(Spec):
             raise ValueError("augment needs an image column")
         if self.drift and (unknown := sorted(set(self.drift.columns) - set(self.columns))):
             raise ValueError(f"columns that are compared for drift must be declared: {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _labelling_fits(self) -> Self:
+        shown = self.labelling.show if self.labelling else ()
+        if unknown := sorted(set(shown) - (set(self.columns) - {self.label})):
+            raise ValueError(f"annotators are shown declared columns other than the label: {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ UNIQUE: Final = "expect_column_values_to_be_unique"
 def invariants(connection: Connection, dataset: Dataset, passed: str, *, unique: bool) -> tuple[Outcome, ...]:
     """Outcomes on `staging.<passed>`: one `_id` a row, a label in every row, at least two classes.
 
+    Of a dataset that declares labelling only the first: rows without a label are set aside after the gate.
     `unique` says that no two of its rows have one key: then none is sought, which would sort all keys.
     """
     names = {"label": sql.Identifier(dataset.label), "passed": sql.Identifier("staging", passed)}
@@ -33,14 +34,17 @@ def invariants(connection: Connection, dataset: Dataset, passed: str, *, unique:
     unlabelled = sum(count for label, count, _ in found if label is None)
     classes = [label for label, _, _ in found if label is not None]
     advice = "a critical expectation on it would send them to quarantine"
+    keyed = _outcome(
+        "key identifies every row",
+        dataset.key,
+        not keyless and not repeated,
+        f"{keyless} passed rows have no {dataset.key}, {repeated} repeat one; {advice}",
+        "uniqueness",
+    )
+    if dataset.labelling:
+        return (keyed,)
     return (
-        _outcome(
-            "key identifies every row",
-            dataset.key,
-            not keyless and not repeated,
-            f"{keyless} passed rows have no {dataset.key}, {repeated} repeat one; {advice}",
-            "uniqueness",
-        ),
+        keyed,
         _outcome(
             "every row has a label",
             dataset.label,

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError
+from include.warehouse.labels import LABELS, NO_LABELS, label_source
 from include.warehouse.repeatable import refuse_unrepeatable
 
 
@@ -56,10 +57,22 @@ def pin(connection: Connection, sources: tuple[str, ...], as_of_batch: int | Non
     return {name: found[name] for name in sources}
 
 
+def pin_labels(connection: Connection, dataset: str, as_of_batch: int | None = None) -> dict[str, int]:
+    """The newest batch of the dataset's labels in the same way; nothing where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source, max(batch) FROM sluice.batches WHERE source = %(source)s"
+            " AND (%(as_of)s IS NULL OR batch <= %(as_of)s) GROUP BY source",
+            {"source": label_source(dataset), "as_of": as_of_batch},
+        )
+        return dict(cursor.fetchall())
+
+
 def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Query:
     """The dataset SQL in `path` with every `{{ source('shop', 'payments') }}` replaced by a subselect.
 
-    The subselect holds the source's own columns, as of the source's batch in `batches`. Raises FatalError
+    The subselect holds the source's own columns, as of the source's batch in `batches`. `{{ labels('reviews') }}`
+    are the labels that were given to the dataset's rows, of which there may be none yet. Raises FatalError
     for an unknown source, a table that was never landed, faulty templates, and SQL that asks for the time
     or for chance.
     """
@@ -80,12 +93,23 @@ def render(connection: Connection, path: Path, batches: Mapping[str, int]) -> Qu
         reads[name, table] = landed(connection, name, table, batches[name])
         return _subselect(connection, reads[name, table])
 
+    def labels(name: str) -> str:
+        if name != path.stem:
+            raise FatalError(
+                f"{path.name} reads the labels of {name!r}.",
+                fix=f"a dataset reads its own: labels('{path.stem}').",
+            )
+        if label_source(name) not in batches:
+            return NO_LABELS
+        return source(label_source(name), LABELS.name)
+
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     try:
-        text = environment.from_string(template).render(source=source)
+        text = environment.from_string(template).render(source=source, labels=labels)
     except TemplateError as error:
         raise FatalError(
-            f"{path.name} is not a valid template: {error}.", fix="only {{ source('…', '…') }} is known."
+            f"{path.name} is not a valid template: {error}.",
+            fix="{{ source('…', '…') }} and {{ labels('…') }} are known.",
         ) from error
     refuse_unrepeatable(path.name, text)
     return Query(

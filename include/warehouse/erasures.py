@@ -16,7 +16,7 @@ from include.core.errors import FatalError
 from include.core.refs import Erasure
 from include.specs import Dataset, PostgresSource
 from include.warehouse.connection import take_turns
-from include.warehouse.staging import drop_tables
+from include.warehouse.staging import drop_tables, queue_name
 from include.warehouse.subjects import KEY, REFERENCED, Holder, Place, Quarantine, count
 
 PAUSE = 0.1
@@ -117,7 +117,11 @@ def runs_in(cursor: Cursor, places: Sequence[Quarantine]) -> list[tuple[str, str
 
 
 def sweep(cursor: Cursor, request: str, dataset: str) -> None:
-    """Drop the dataset's staging tables, and those that a run made while its others were waited for."""
+    """Drop the dataset's staging tables, and those that a run made while its others were waited for.
+
+    The rows that wait for labels go too: the next curation writes them anew.
+    """
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(queue_name(dataset))))
     dropped = 0
     while names := drop_tables(cursor, dataset):
         dropped += len(names)

@@ -30,6 +30,11 @@ def table_name(dataset: str, run: str, part: str = "") -> str:
     return f"{name[: LONGEST - 9]}_{digest}"
 
 
+def queue_name(dataset: str) -> str:
+    """The dataset's rows that may be labelled, in staging. It outlives its run: the next one writes it anew."""
+    return f"_label__{dataset}"
+
+
 @failpoint("sweep")
 def sweep(warehouse_url: str, dataset: str) -> list[str]:
     """Drop what is left in staging of this dataset and return the names.

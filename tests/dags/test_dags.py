@@ -41,6 +41,7 @@ def test_every_source_and_every_dataset_has_its_dag(dags):
     expected |= {f"export_{d.name}" for d in DATASETS if d.export}
     expected |= {f"{what}_{d.name}" for d in DATASETS for what in ("roll_back", "tag", "rebuild")}
     expected |= {f"retain_{d.name}" for d in DATASETS if d.retention}
+    expected |= {f"label_{d.name}" for d in DATASETS if d.labelling}
     assert set(dags) == expected
 
 
@@ -195,3 +196,23 @@ def test_no_dag_file_imports_anything_heavy(tmp_path):
     )  # fmt: skip
     added = {Path(path).stem: HEAVY & set(modules) for path, *modules in map(str.split, done.stdout.splitlines())}
     assert added == {path.stem: set() for path in DAG_FILES}
+
+
+def test_a_dataset_that_declares_labelling_has_its_stage_between_gate_and_split_and_a_dag_of_its_own(
+    airflow_home, monkeypatch
+):
+    from include import catalog
+    from tests.pipeline.reviews import REVIEWS
+
+    monkeypatch.setattr(catalog, "DATASETS", (REVIEWS,))
+    curate = runpy.run_path(str(ROOT / "dags" / "curate.py"))["version"].operator.dag
+    line = ["build", "validate", "set_aside", "labelled", "balance", "audit", "publish", "sweep"]
+    assert [task.task_id for task in curate.topological_sort()] == line
+    assert [asset.name for asset in curate.get_task("set_aside").outlets] == ["waiting_reviews"]
+    starts = {asset.name for asset in curate.timetable.asset_condition.objects}
+    assert starts == {"source_shop", "source_labels_reviews"}
+    label = runpy.run_path(str(ROOT / "dags" / "label.py"))["asked"].operator.dag
+    assert [task.task_id for task in label.topological_sort()] == ["ask", "answered", "settle"]
+    assert label.timetable.asset_condition.name == "waiting_reviews"
+    assert [asset.name for asset in label.get_task("settle").outlets] == ["source_labels_reviews"]
+    assert REVIEWS.labelling.question in label.doc_md

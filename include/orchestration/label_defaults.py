@@ -1,0 +1,34 @@
+"""The arguments of the DAG that labels a dataset's rows."""
+
+from datetime import timedelta
+from typing import Any
+
+from include.orchestration.defaults import common
+from include.specs import Dataset, Labelling
+
+
+def label_dag(dataset: Dataset, declared: Labelling) -> dict[str, Any]:
+    """Arguments of @dag for labelling a dataset, but for its schedule."""
+    return {
+        "dag_id": f"label_{dataset.name}",
+        "tags": ["sluice", "label"],
+        "doc_md": _doc(dataset, declared),
+        **common(waiting=timedelta(hours=declared.within)),
+    }
+
+
+def _doc(dataset: Dataset, declared: Labelling) -> str:
+    bound = (
+        f"nothing is asked of their agreement ({declared.measure})"
+        if declared.min_agreement is None
+        else f"their agreement ({declared.measure}) must be {declared.min_agreement:g} or more"
+    )
+    return (
+        f"### Label `{dataset.name}`\n\n> {declared.question}\n\nask → answered → settle: {declared.batch} rows of"
+        f" those that passed the gate and have no `{dataset.label}` are given to {declared.overlap} annotators"
+        f" each, who choose one of {', '.join(f'`{name}`' for name in declared.classes)}; {bound}, and"
+        f" `{declared.consolidate}` makes one label of their answers.\n\nThe sheet `items.csv` lies in the object"
+        f" storage, below `labelling/{dataset.name}/`. Fill in `label` and `annotator` and put it beside it under"
+        f" another name. The round goes on when every row has its answers, or after {declared.within:g} hours with"
+        " those that are there.\n\nLabels are landed as history; they start a curation, which asks on."
+    )

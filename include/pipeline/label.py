@@ -1,0 +1,158 @@
+"""Labelling up to the answers: set aside rows that have no label, ask about some of them, see what is answered."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from include.core.annotations import Item
+from include.core.errors import FatalError
+from include.core.refs import Asked, Gated
+from include.core.seeds import seed_of
+from include.label.formats.judge import Judged
+from include.label.hand_over import Sheets, lacking
+from include.specs import Dataset, Labelling
+from include.warehouse import label_rounds
+from include.warehouse.connection import take_turns, transaction
+from include.warehouse.labels import known_labels
+from include.warehouse.staging import queue_name, slug, table_name
+
+log = logging.getLogger(__name__)
+
+
+def set_aside(warehouse_url: str, dataset: Dataset, gated: Gated) -> Gated:
+    """Part the rows that passed by whether they have a label: those that have go on, others may be asked about.
+
+    A row that is set aside is neither bad nor lost: the next curation after it was labelled takes it in.
+    """
+    label, queue = sql.Identifier(dataset.label), sql.Identifier("staging", queue_name(dataset.name))
+    shown = sql.SQL(", ").join(map(sql.Identifier, labelling_of(dataset).show))
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        take_turns(cursor, "label", dataset.name)
+        parted = part_labelled(connection, dataset, gated)
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(queue))
+        cursor.execute(
+            sql.SQL("CREATE TABLE {} AS SELECT _id, {}, {}::text AS _label FROM {}").format(
+                queue, shown, label, sql.Identifier("staging", gated.table)
+            )
+        )
+    log.info("%s rows of %s have a label, %s wait for one", parted.passed, dataset.name, parted.unlabelled)
+    return parted
+
+
+def classes(warehouse_url: str, dataset: Dataset, parted: Gated) -> list[str]:
+    """The classes of the rows that have a label."""
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("SELECT DISTINCT {}::text FROM staging.{} ORDER BY 1").format(
+                sql.Identifier(dataset.label), sql.Identifier(parted.table)
+            )
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+def part_labelled(connection: Connection, dataset: Dataset, gated: Gated) -> Gated:
+    """The rows that have a label, in a table of their own in the caller's transaction, and how many have none."""
+    target = table_name(dataset.name, gated.candidate.run, "labelled")
+    names = {"target": sql.Identifier("staging", target), "passed": sql.Identifier("staging", gated.table)}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {target}").format(**names))
+        cursor.execute(
+            sql.SQL("CREATE TABLE {target} AS SELECT * FROM {passed} WHERE {label} IS NOT NULL").format(
+                **names, label=sql.Identifier(dataset.label)
+            )
+        )
+        labelled = cursor.rowcount
+        cursor.execute(sql.SQL("ANALYZE {target}").format(**names))
+    parted = {"table": target, "passed": labelled, "unlabelled": gated.passed - labelled}
+    return gated.model_copy(update=parted)
+
+
+def ask(warehouse_url: str, dataset: Dataset, run: str, storage: Any, *, at: datetime) -> Asked:
+    """Give the next rows to annotators; with nothing left to ask about, or no budget, a round of no items.
+
+    A retry of the run asks the same. Raises FatalError before the dataset was curated for the first time.
+    """
+    declared = labelling_of(dataset)
+    with transaction(warehouse_url) as connection:
+        with connection.cursor() as cursor:
+            take_turns(cursor, "label", dataset.name)
+        if before := label_rounds.asked_before(connection, dataset.name, run):
+            return before[0]
+        waiting = _waiting(connection, dataset)
+        left = _left(connection, dataset)
+        chosen = _chosen(dataset, [item.key for item in waiting])[: min(declared.batch, left)]
+        known = {item.key: item for item in waiting}
+        asked = Asked(
+            dataset=dataset.name,
+            run=run,
+            tool=declared.tool,
+            place=f"labelling/{dataset.name}/{slug(run)}",
+            items=len(chosen),
+            waiting=len(waiting),
+        )
+        if chosen:
+            Sheets(storage).send(asked.place, [known[key] for key in chosen])
+            label_rounds.record_round(connection, asked, chosen, at)
+    log.info("%s of %s rows of %s that wait were asked about", len(chosen), len(waiting), dataset.name)
+    return asked
+
+
+def missing(warehouse_url: str, dataset: Dataset, asked: Asked, storage: Any) -> int:
+    """How many items of the round still lack answers."""
+    with transaction(warehouse_url) as connection:
+        found = taken_back(connection, dataset, asked, storage)
+    return lacking(found, labelling_of(dataset).overlap)
+
+
+def taken_back(connection: Connection, dataset: Dataset, asked: Asked, storage: Any) -> Judged:
+    """What is answered of the round so far, and what of it cannot be taken."""
+    before = label_rounds.asked_before(connection, dataset.name, asked.run)
+    items = [Item(key=key) for key in before[1]] if before else []
+    return Sheets(storage).take_back(asked.place, items, labelling_of(dataset).classes)
+
+
+def _chosen(dataset: Dataset, keys: Sequence[str]) -> list[str]:
+    """The keys in the order in which they are asked about."""
+    from include.label.turn import shuffled
+
+    return [keys[place] for place in shuffled(keys, seed_of(dataset.name, labelling_of(dataset).seed, "choose"))]
+
+
+def _waiting(connection: Connection, dataset: Dataset) -> list[Item]:
+    """The rows that passed the gate in the newest curation, and have had no label since."""
+    queue = queue_name(dataset.name)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NULL", (queue,))
+        if cursor.fetchone() == (True,):
+            raise FatalError(
+                f"No row of {dataset.name} has passed the gate yet, so there is nothing to label.",
+                fix=f"run curate_{dataset.name} first.",
+            )
+        shown = labelling_of(dataset).show
+        cursor.execute(
+            sql.SQL('SELECT _id, {} FROM staging.{} WHERE _label IS NULL ORDER BY _id COLLATE "C"').format(
+                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in shown),
+                sql.Identifier(queue),
+            )
+        )
+        rows = cursor.fetchall()
+    known = known_labels(connection, dataset.name)
+    return [Item(key=key, data=dict(zip(shown, values, strict=True))) for key, *values in rows if key not in known]
+
+
+def _left(connection: Connection, dataset: Dataset) -> int:
+    declared = labelling_of(dataset)
+    if declared.budget is None:
+        return declared.batch
+    return max(0, declared.budget - label_rounds.asked_in_all(connection, dataset.name))
+
+
+def labelling_of(dataset: Dataset) -> Labelling:
+    """How the dataset's rows are labelled. Raises FatalError if it does not say."""
+    if dataset.labelling is None:
+        raise FatalError(f"Dataset {dataset.name} declares no labelling.", fix="declare Labelling(…).")
+    return dataset.labelling

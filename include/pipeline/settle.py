@@ -1,0 +1,115 @@
+"""Labelling from the answers on: judge how far they agree, make one label of several, and land all of it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from include.core.annotations import Annotation
+from include.core.errors import GateRejected
+from include.core.refs import Asked, GateDecision, LabelResult
+from include.core.seeds import seed_of
+from include.label.formats.judge import Judged
+from include.pipeline.label import labelling_of, taken_back
+from include.specs import Dataset
+from include.warehouse import label_rounds
+from include.warehouse.connection import take_turns, transaction
+from include.warehouse.labels import Label, News, known_answers, known_labels, land_labels
+
+log = logging.getLogger(__name__)
+
+
+def settle(warehouse_url: str, dataset: Dataset, asked: Asked, storage: Any, *, at: datetime) -> LabelResult:
+    """Take the answers back, judge how far they agree, and land them, with the labels that follow.
+
+    Answers are landed whatever is decided. Raises GateRejected for a round that reaches no version: agreement too
+    low, or nobody answered. A retry of the run returns, or raises, what was decided.
+    """
+    with transaction(warehouse_url) as connection:
+        with connection.cursor() as cursor:
+            take_turns(cursor, "label", dataset.name)
+        before = label_rounds.results(connection, dataset.name)
+        result = next((one for one in before if one.run == asked.run), None)
+        if result is None:
+            result = _settled(connection, dataset, asked, taken_back(connection, dataset, asked, storage), at)
+            label_rounds.record_result(connection, result, at)
+    for fault in result.faults:
+        log.warning("not taken: %s", fault)
+    if result.decision.decision == "reject":
+        raise GateRejected(
+            f"The round {asked.run} of {dataset.name} reaches no version: {'; '.join(result.decision.reasons)}.",
+            fix="talk over the rows that divide the annotators, mend the guideline, and run label_"
+            f"{dataset.name} again; or declare another min_agreement.",
+        )
+    log.info("%s answers, %s labels of %s", result.answers, result.labels, dataset.name)
+    return result
+
+
+def _settled(connection: Connection, dataset: Dataset, asked: Asked, taken: Judged, at: datetime) -> LabelResult:
+    from include.label.agreement import agreement
+    from include.label.agreement_gate import judge
+    from include.label.votes import Votes
+
+    declared = labelling_of(dataset)
+    answers = tuple(
+        answer.model_copy(update={"batch": asked.run, "tool": asked.tool})
+        for one in taken.labelled
+        for answer in one.annotations
+    )
+    votes = Votes.of(_votes(answers), declared.classes)
+    faults = tuple(f"{fault.where}: {', '.join(fault.reasons)}" for fault in taken.faults)
+    counts = {"answered": len(votes.items), "answers": len(answers), "annotators": len(votes.annotators)}
+    if not len(votes.item):
+        decision = GateDecision(decision="reject", reasons=(f"none of {asked.items} items was answered",))
+        return LabelResult(
+            dataset=dataset.name, run=asked.run, **counts, faults=faults, labels=0, decision=decision
+        )
+    found = agreement(votes, declared.measure, seed=seed_of(dataset.name, declared.seed, "agreement"))
+    decision = judge(found, declared.min_agreement)
+    news = News(answers)
+    if decision.decision != "reject":
+        news = _consolidated(connection, dataset, asked.run, answers)
+    batch = land_labels(connection, dataset.name, news, at)
+    return LabelResult(
+        dataset=dataset.name, run=asked.run, **counts, faults=faults, labels=len(news.labels),
+        agreement=asdict(found), decision=decision, batch=batch.batch,
+    )  # fmt: skip
+
+
+def _consolidated(connection: Connection, dataset: Dataset, run: str, answers: tuple[Annotation, ...]) -> News:
+    """One label a row from all answers so far but those of rounds that were rejected."""
+    from include.label.consolidate import consolidate
+    from include.label.votes import Votes
+
+    declared = labelling_of(dataset)
+    refused = {
+        one.run for one in label_rounds.results(connection, dataset.name) if one.decision.decision == "reject"
+    }
+    known = {(a.item, a.annotator): a for a in known_answers(connection, dataset.name) if a.batch not in refused}
+    known |= {(a.item, a.annotator): a for a in answers}
+    votes = Votes.of(_votes(tuple(known.values())), declared.classes)
+    found = consolidate(votes, declared.consolidate)
+    counted = votes.table().sum(axis=1)
+    labels = [
+        Label(
+            key=key, label=str(label), confidence=round(float(sure), 12), origin="person", answers=int(number),
+            probabilities={
+                name: round(float(p), 12) for name, p in zip(found.classes, probabilities, strict=True)
+            },
+            round=run,
+        )
+        for key, label, sure, number, probabilities in zip(
+            found.items, found.labels, found.confidence, counted, found.probabilities, strict=True
+        )
+    ]  # fmt: skip
+    sure = [label for label in labels if label.confidence >= declared.min_confidence]
+    had = known_labels(connection, dataset.name)
+    gone = {label.key for label in labels} - {label.key for label in sure}
+    return News(answers, tuple(sure), tuple(sorted(gone & had.keys())))
+
+
+def _votes(answers: Sequence[Annotation]) -> list[tuple[str, str, str]]:
+    return [(a.item, a.annotator, label) for a in answers if not a.skipped and (label := a.choice()) is not None]

@@ -1,0 +1,50 @@
+"""How a dataset declares that rows without a label get one."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from include.specs.base import Spec
+
+# A class is a word on a form, a cell of a sheet and a value of the label column.
+Label = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+class Labelling(Spec):
+    """People label rows that passed the gate and have no label, in rounds of `batch` rows (`label_<dataset>`).
+
+    They see the columns `show`, the `question` and the `guideline`, and choose one of `classes`; each row is shown
+    to `overlap` of them. `tool` is where: `files` is a sheet in the object storage that is filled in and put
+    beside it. A round that is not answered within `within` hours is taken as far as it goes.
+
+    Which rows come next is `choose`, a strategy of `include.label.registry`; no more than `budget` rows are asked
+    about in all. A round whose agreement by `measure` is below `min_agreement` reaches no version; with None
+    nothing is asked of it. `consolidate` makes one label of several answers; one that is less sure than
+    `min_confidence` is none, and its row is asked about again. `seed` draws what chance decides.
+    """
+
+    question: str = Field(min_length=1)
+    classes: tuple[Label, ...] = Field(min_length=2)
+    show: tuple[str, ...] = Field(min_length=1)
+    guideline: str = ""
+    tool: Literal["files"] = "files"
+    overlap: int = Field(default=2, ge=1)
+    batch: int = Field(default=50, ge=1, le=10_000)
+    budget: int | None = Field(default=None, ge=1)
+    choose: str = "random"
+    measure: str = "krippendorff"
+    min_agreement: float | None = Field(default=0.4, ge=-1, le=1)
+    consolidate: str = "dawid_skene"
+    min_confidence: float = Field(default=0, ge=0, le=1)
+    within: float = Field(default=72, gt=0, le=24 * 365)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if twice := sorted({name for name in self.classes if self.classes.count(name) > 1}):
+            raise ValueError(f"classes must be different: {', '.join(twice)}")
+        if self.overlap == 1 and self.min_agreement is not None:
+            raise ValueError("one annotator a row agrees with nobody: declare overlap=2, or min_agreement=None")
+        if self.overlap == 1 and self.consolidate != "majority":
+            raise ValueError(f"{self.consolidate} compares annotators, and one a row shares none: use majority")
+        return self

@@ -1,0 +1,29 @@
+import pytest
+from pydantic import ValidationError
+
+from include.specs import Dataset, Labelling
+
+WELL = {"question": "Good?", "classes": ("no", "yes"), "show": ("body",)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"classes": ("yes",)}, "classes"),
+        ({"classes": ("yes", "yes")}, "classes must be different: yes"),
+        ({"overlap": 1}, "one annotator a row agrees with nobody"),
+        ({"overlap": 1, "min_agreement": None}, "dawid_skene compares annotators"),
+        ({"show": ()}, "show"),
+        ({"question": ""}, "question"),
+    ],
+)
+def test_a_labelling_that_cannot_work_is_refused(changes, said):
+    with pytest.raises(ValidationError, match=said):
+        Labelling(**WELL | changes)
+
+
+def test_annotators_are_shown_declared_columns_and_never_the_label():
+    for column in ("stars", "sentiment"):
+        with pytest.raises(ValidationError, match=f"other than the label: {column}"):
+            Dataset(name="r", sources=("s",), key="id", text=("body",), label="sentiment",
+                    labelling=Labelling(**WELL | {"show": ("body", column)}))  # fmt: skip
