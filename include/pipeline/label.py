@@ -1,7 +1,7 @@
 """Labelling up to the answers: set aside rows that have no label, ask about some of them, see what is answered."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +11,9 @@ from psycopg2.extensions import connection as Connection
 from include.core.annotations import Item
 from include.core.errors import FatalError
 from include.core.refs import Asked, Gated
-from include.core.seeds import seed_of
 from include.label.formats.judge import Judged
 from include.label.hand_over import Sheets, lacking
+from include.pipeline.choose import choose
 from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction
@@ -29,14 +29,14 @@ def set_aside(warehouse_url: str, dataset: Dataset, gated: Gated) -> Gated:
     A row that is set aside is neither bad nor lost: the next curation after it was labelled takes it in.
     """
     label, queue = sql.Identifier(dataset.label), sql.Identifier("staging", queue_name(dataset.name))
-    shown = sql.SQL(", ").join(map(sql.Identifier, labelling_of(dataset).show))
+    labelling_of(dataset)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
         take_turns(cursor, "label", dataset.name)
         parted = part_labelled(connection, dataset, gated)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(queue))
         cursor.execute(
-            sql.SQL("CREATE TABLE {} AS SELECT _id, {}, {}::text AS _label FROM {}").format(
-                queue, shown, label, sql.Identifier("staging", gated.table)
+            sql.SQL("CREATE TABLE {} AS SELECT *, {}::text AS _label FROM {}").format(
+                queue, label, sql.Identifier("staging", gated.table)
             )
         )
     log.info("%s rows of %s have a label, %s wait for one", parted.passed, dataset.name, parted.unlabelled)
@@ -82,10 +82,10 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, storage: Any, *, at: dat
             take_turns(cursor, "label", dataset.name)
         if before := label_rounds.asked_before(connection, dataset.name, run):
             return before[0]
-        waiting = _waiting(connection, dataset)
-        left = _left(connection, dataset)
-        chosen = _chosen(dataset, [item.key for item in waiting])[: min(declared.batch, left)]
-        known = {item.key: item for item in waiting}
+        labels = known_labels(connection, dataset.name)
+        waiting = _waiting(connection, dataset, labels)
+        count = min(declared.batch, _left(connection, dataset), len(waiting))
+        chosen = choose(connection, dataset, labels, count, declared=declared, storage=storage) if count else ()
         asked = Asked(
             dataset=dataset.name,
             run=run,
@@ -95,8 +95,8 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, storage: Any, *, at: dat
             waiting=len(waiting),
         )
         if chosen:
-            Sheets(storage).send(asked.place, [known[key] for key in chosen])
-            label_rounds.record_round(connection, asked, chosen, at)
+            Sheets(storage).send(asked.place, [waiting[key] for key in chosen])
+            label_rounds.record_round(connection, asked, list(chosen), at)
     log.info("%s of %s rows of %s that wait were asked about", len(chosen), len(waiting), dataset.name)
     return asked
 
@@ -115,15 +115,8 @@ def taken_back(connection: Connection, dataset: Dataset, asked: Asked, storage: 
     return Sheets(storage).take_back(asked.place, items, labelling_of(dataset).classes)
 
 
-def _chosen(dataset: Dataset, keys: Sequence[str]) -> list[str]:
-    """The keys in the order in which they are asked about."""
-    from include.label.turn import shuffled
-
-    return [keys[place] for place in shuffled(keys, seed_of(dataset.name, labelling_of(dataset).seed, "choose"))]
-
-
-def _waiting(connection: Connection, dataset: Dataset) -> list[Item]:
-    """The rows that passed the gate in the newest curation, and have had no label since."""
+def _waiting(connection: Connection, dataset: Dataset, labels: Mapping[str, str]) -> dict[str, Item]:
+    """By their keys the rows that passed the gate in the newest curation, and have had no label since."""
     queue = queue_name(dataset.name)
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NULL", (queue,))
@@ -140,8 +133,11 @@ def _waiting(connection: Connection, dataset: Dataset) -> list[Item]:
             )
         )
         rows = cursor.fetchall()
-    known = known_labels(connection, dataset.name)
-    return [Item(key=key, data=dict(zip(shown, values, strict=True))) for key, *values in rows if key not in known]
+    return {
+        key: Item(key=key, data=dict(zip(shown, values, strict=True)))
+        for key, *values in rows
+        if key not in labels
+    }
 
 
 def _left(connection: Connection, dataset: Dataset) -> int:

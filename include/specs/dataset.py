@@ -183,9 +183,13 @@ class Dataset(Spec):
 
     @model_validator(mode="after")
     def _labelling_fits(self) -> Self:
-        shown = self.labelling.show if self.labelling else ()
-        if unknown := sorted(set(shown) - (set(self.columns) - {self.label})):
+        if self.labelling is None:
+            return self
+        known = set(self.columns) - {self.label}
+        if unknown := sorted(set(self.labelling.show) - known):
             raise ValueError(f"annotators are shown declared columns other than the label: {', '.join(unknown)}")
+        if self.labelling.strata is not None and self.labelling.strata not in known:
+            raise ValueError(f"strata must be a declared column other than the label: {self.labelling.strata}")
         return self
 
     @model_validator(mode="after")

@@ -17,10 +17,11 @@ class Labelling(Spec):
     to `overlap` of them. `tool` is where: `files` is a sheet in the object storage that is filled in and put
     beside it. A round that is not answered within `within` hours is taken as far as it goes.
 
-    Which rows come next is `choose`, a strategy of `include.label.registry`; no more than `budget` rows are asked
-    about in all. A round whose agreement by `measure` is below `min_agreement` reaches no version; with None
-    nothing is asked of it. `consolidate` makes one label of several answers; one that is less sure than
-    `min_confidence` is none, and its row is asked about again. `seed` draws what chance decides.
+    Which rows come next is `choose`, a strategy of `include.label.choose` (`stratified`: by the column `strata`);
+    no more than `budget` rows are asked about in all. A round whose agreement by `measure` is below
+    `min_agreement` reaches no version; with None nothing is asked of it. `consolidate` makes one label of several
+    answers; one that is less sure than `min_confidence` is none, and its row is asked about again. `seed` draws
+    what chance decides.
     """
 
     question: str = Field(min_length=1)
@@ -32,6 +33,7 @@ class Labelling(Spec):
     batch: int = Field(default=50, ge=1, le=10_000)
     budget: int | None = Field(default=None, ge=1)
     choose: str = "random"
+    strata: str | None = None
     measure: str = "krippendorff"
     min_agreement: float | None = Field(default=0.4, ge=-1, le=1)
     consolidate: str = "dawid_skene"
@@ -43,6 +45,8 @@ class Labelling(Spec):
     def _fits(self) -> Self:
         if twice := sorted({name for name in self.classes if self.classes.count(name) > 1}):
             raise ValueError(f"classes must be different: {', '.join(twice)}")
+        if (self.choose == "stratified") != (self.strata is not None):
+            raise ValueError("choose='stratified' and strata, a column, go together")
         if self.overlap == 1 and self.min_agreement is not None:
             raise ValueError("one annotator a row agrees with nobody: declare overlap=2, or min_agreement=None")
         if self.overlap == 1 and self.consolidate != "majority":

@@ -26,7 +26,9 @@ ROWS = 120
 # Every twentieth review is empty, which the suite rejects; what each one means is known from its number alone.
 LANDED = """
 CREATE TABLE landing.shop_reviews (id int, body text, _seq_from bigint, _seq_to bigint, _batch bigint);
-INSERT INTO landing.shop_reviews SELECT n, CASE WHEN n %% 20 = 0 THEN '' ELSE 'review ' || n END, 1, NULL, 1
+INSERT INTO landing.shop_reviews SELECT n, CASE WHEN n %% 20 = 0 THEN ''
+    WHEN n %% 3 > 0 THEN 'a fine ' || (ARRAY['lamp', 'chair', 'desk', 'shelf', 'stool'])[1 + n %% 5]
+    ELSE 'a poor ' || (ARRAY['lamp', 'chair', 'desk', 'shelf'])[1 + n %% 4] END, 1, NULL, 1
     FROM generate_series(1, %s) AS n;
 INSERT INTO sluice.batches (source, position_to, seq_from, seq_to, changes, rejected, landed_at)
     VALUES ('shop', 'a', 1, 1, '{}', 0, '2026-01-01Z');

@@ -177,6 +177,41 @@ def test_no_more_rows_are_asked_about_than_the_budget_allows(shop):
             shop.settle(asked, dataset)
 
 
+@pytest.mark.parametrize("strategy", ["margin", "entropy", "k_center", "snowball", "activelab"])
+def test_a_strategy_that_learns_begins_at_random_and_goes_on_by_what_was_labelled(shop, strategy):
+    dataset = declared(choose=strategy, batch=20)
+    shop.curated("run_1", dataset)
+    first = shop.ask("label_1", dataset)
+    assert shop.handed_out(first) == shop.handed_out(shop.ask("label_0", declared(choose="random", batch=20)))
+    shop.answer(first, ann=honest, bob=honest)
+    shop.settle(first, dataset)
+    chosen = shop.handed_out(shop.ask("label_2", dataset))
+    assert len(chosen) == 20 and not set(chosen) & set(shop.handed_out(first))
+    assert chosen != shop.handed_out(shop.ask("label_3", declared(choose="random", batch=20)))
+    if strategy == "snowball":
+        seen = [meant(key) for key in shop.handed_out(first)]
+        rare = min(CLASSES, key=seen.count)
+        assert [meant(key) for key in chosen].count(rare) > 15  # Their texts share a word.
+
+
+def test_strata_are_asked_about_in_their_shares(shop):
+    dataset = REVIEWS.model_copy(update={
+        "passthrough": ("kind",),
+        "labelling": LABELLING.model_copy(update={"choose": "stratified", "strata": "kind", "batch": 38}),
+    })  # fmt: skip
+    query = (shop.folder / "reviews.sql").read_text()
+    (shop.folder / "reviews.sql").write_text(query.replace("r.body,", "r.body, r.id % 3 AS kind,"))
+    shop.curated("run_1", dataset)
+    kinds = [int(key) % 3 for key in shop.handed_out(shop.ask("label_1", dataset))]
+    assert sorted(kinds.count(kind) for kind in range(3)) == [12, 13, 13]
+
+
+def test_an_unknown_strategy_is_refused_with_those_that_there_are(shop):
+    shop.curated("run_1")
+    with pytest.raises(FatalError, match=r"(?s)tea_leaves.*random"):
+        shop.ask("label_1", declared(choose="tea_leaves"))
+
+
 def test_what_is_asked_outlives_the_run_s_sweep_and_nothing_is_asked_before_a_curation(shop):
     with pytest.raises(FatalError, match="No row of reviews has passed the gate yet"):
         shop.ask("label_1")
