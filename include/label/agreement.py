@@ -25,7 +25,7 @@ MEASURES: dict[str, Callable[[Votes], Prepared]] = {
 # Landis, Koch: "The measurement of observer agreement for categorical data", Biometrics 33, 1977.
 WORDS = ((0.2, "slight"), (0.4, "fair"), (0.6, "moderate"), (0.8, "substantial"), (1.0, "almost perfect"))
 COVERAGE = 0.95
-# Counts that a batch of resamples holds at once, which bounds its memory to some 100 MB.
+# Numbers that a batch of resamples holds at once, which bounds its memory to some 100 MB.
 BATCH = 4_000_000
 
 
@@ -77,10 +77,12 @@ def agreement(votes: Votes, measure: str = "krippendorff", *, seed: int, resampl
     prepared = MEASURES[measure](votes)
     value = float(prepared.value(prepared.units[None, :])[0])
     if np.isnan(value):
-        only = votes.classes[votes.label[0]] if len(np.unique(votes.label)) == 1 else None
-        alike = f"all votes are {only!r}" if only else "no pair of annotators uses two classes"
+        said = np.unique(paired.label)
+        alike = (
+            f"all votes are {votes.classes[said[0]]!r}" if len(said) == 1 else "no two annotators use two classes"
+        )
         return undefined(f"{alike}: agreement and agreement by chance are both perfect, so {measure} is 0/0")
-    low, high = interval(prepared.units, prepared.value, seed, resamples)
+    low, high = interval(prepared, seed, resamples)
     return Agreement(measure, value, low, high, words(value), items, people)
 
 
@@ -126,18 +128,16 @@ def words(value: float) -> str:
     return "poor" if value < 0 else next((word for bound, word in WORDS[:-1] if value <= bound), WORDS[-1][1])
 
 
-def interval(
-    units: np.ndarray, value: Callable[[np.ndarray], np.ndarray], seed: int, resamples: int
-) -> tuple[float | None, float | None]:
-    """The 95 % percentile bootstrap interval of `value`; `units` (u,) and `value` are as in `Prepared`."""
+def interval(prepared: Prepared, seed: int, resamples: int) -> tuple[float | None, float | None]:
+    """The 95 % percentile bootstrap interval; None and None where more than one in twenty values are 0/0."""
     draw = np.random.default_rng(seed)
-    total = int(units.sum())
-    batch = max(1, BATCH // len(units))
+    total = int(prepared.units.sum())
+    batch = max(1, BATCH // max(len(prepared.units), prepared.cells))
     values = []
     for start in range(0, resamples, batch):
         size = min(batch, resamples - start)
-        times = draw.multinomial(total, units / total, size=size)
-        values.append(value(times))
+        times = draw.multinomial(total, prepared.units / total, size=size)
+        values.append(prepared.value(times))
     drawn = np.concatenate(values)
     told = drawn[~np.isnan(drawn)]
     if len(told) < COVERAGE * resamples:

@@ -7,7 +7,7 @@ A coefficient is prepared from votes once. What comes out is evaluated at `times
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
 
@@ -20,10 +20,14 @@ Weights = Literal["none", "linear", "quadratic"]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`units` (u,) int64 is how often each unit occurs, `value` takes (b, u) to (b,)."""
+    """`units` (u,) int64 is how often each unit occurs, `value` takes (b, u) to (b,).
+
+    `cells` is how many numbers it holds for each resample, besides its units.
+    """
 
     units: np.ndarray
     value: Callable[[np.ndarray], np.ndarray]
+    cells: int = 1
 
 
 def krippendorff(votes: Votes, level: Level = "nominal") -> Prepared:
@@ -38,19 +42,18 @@ def krippendorff(votes: Votes, level: Level = "nominal") -> Prepared:
     """
     counts, units = _patterns(votes, least=2)
     width = counts.shape[1]
-    pairs = counts[:, :, None] * counts[:, None, :] - np.eye(width) * counts[:, :, None]
-    flat = (pairs / (counts.sum(axis=1) - 1)[:, None, None]).reshape(len(counts), width * width)
+    within = _coincidences(counts)
     fixed = None if level == "ordinal" else _differences(votes.classes, level)
 
     def value(times: np.ndarray) -> np.ndarray:
-        coincidences = (times @ flat).reshape(-1, width, width)
+        coincidences = (within @ times.T).T.reshape(-1, width, width)
         margins = coincidences.sum(axis=2)
         squared = _ranks_apart(margins) ** 2 if fixed is None else fixed
         observed = (coincidences * squared).sum(axis=(1, 2))
         expected = (margins[:, :, None] * margins[:, None, :] * squared).sum(axis=(1, 2))
         return 1 - (margins.sum(axis=1) - 1) * _ratio(observed, expected)
 
-    return Prepared(units, value)
+    return Prepared(units, value, width * width)
 
 
 def fleiss(votes: Votes) -> Prepared:
@@ -127,7 +130,7 @@ def cohen(votes: Votes, weights: Weights = "none") -> Prepared:
         counted = np.where(np.isnan(kappa), 0, total)
         return _ratio((np.nan_to_num(kappa) * counted).sum(axis=1), counted.sum(axis=1))
 
-    return Prepared(np.ones(len(rows), dtype=np.int64), value)
+    return Prepared(np.ones(len(rows), dtype=np.int64), value, cells.shape[0])
 
 
 def shared(votes: Votes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -135,12 +138,37 @@ def shared(votes: Votes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
 
     The annotator that comes first in `votes.annotators` is the first of the pair.
     """
-    most = int(np.bincount(votes.item).max(initial=0)) if len(votes.item) else 0
-    starts = [np.flatnonzero(votes.item[step:] == votes.item[:-step]) for step in range(1, most)]
-    one = np.concatenate([np.empty(0, dtype=np.int64), *starts])
-    two = np.concatenate([np.empty(0, dtype=np.int64), *(s + step for step, s in enumerate(starts, start=1))])
+    one, two = _pairs_within(votes.item)
     pair = votes.annotator[one].astype(np.int64) * len(votes.annotators) + votes.annotator[two]
     return pair, votes.item[one], votes.label[one], votes.label[two]
+
+
+def _pairs_within(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places of all pairs of rows of one group; `group` (n,) is sorted."""
+    most = int(np.bincount(group).max()) if len(group) else 0
+    starts = [np.flatnonzero(group[step:] == group[:-step]) for step in range(1, most)]
+    one = np.concatenate([np.empty(0, dtype=np.int64), *starts])
+    two = np.concatenate([np.empty(0, dtype=np.int64), *(s + step for step, s in enumerate(starts, start=1))])
+    return one, two
+
+
+def _coincidences(counts: np.ndarray) -> Any:
+    """Krippendorff's coincidences (classes · classes, u), sparse, of units with these counts (u, classes)."""
+    from scipy.sparse import csr_array
+
+    width = counts.shape[1]
+    unit, label = np.nonzero(counts)
+    count = counts[unit, label]
+    one, two = _pairs_within(unit)
+    both = count[one] * count[two]
+    values = np.concatenate([count * (count - 1), both, both])
+    cells = np.concatenate(
+        [label * width + label, label[one] * width + label[two], label[two] * width + label[one]]
+    )
+    units = np.concatenate([unit, unit[one], unit[one]])
+    return csr_array(
+        (values / (counts.sum(axis=1) - 1)[units], (cells, units)), shape=(width * width, len(counts))
+    )
 
 
 def _patterns(votes: Votes, least: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
 from include.core.annotations import Annotation, Rectangle, Span, TimeRange
 from include.core.errors import FatalError
 from include.label.agreement import Agreement, interval
+from include.label.coefficients import Prepared
 from include.label.overlap import of_rectangles, of_stretches
 
 Region = Rectangle | Span | TimeRange
@@ -162,5 +163,5 @@ def _overall(measure: str, items: list[Matched], people: int, seed: int, resampl
         total = times @ drawn
         return np.divide(times @ matched, total, out=np.full(len(times), np.nan), where=total > 0)
 
-    low, high = interval(np.ones(len(items), dtype=np.int64), value, seed, resamples)
+    low, high = interval(Prepared(np.ones(len(items), dtype=np.int64), value), seed, resamples)
     return Agreement(measure, whole.f1, low, high, "", len(items), people)

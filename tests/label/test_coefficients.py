@@ -123,6 +123,33 @@ def test_cohens_kappa_of_many_is_the_mean_of_all_pairs():
     assert value(coefficients.cohen(votes)) == pytest.approx(np.mean(pairs))
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.sampled_from("123."), min_size=4, max_size=4), min_size=2, max_size=8), st.data())
+def test_alpha_is_what_going_through_all_pairs_of_votes_gives(rows, data):
+    level = data.draw(st.sampled_from(["nominal", "interval", "ratio"]))
+    units = [[int(v) for v in column if v != "."] for column in zip(*rows, strict=True)]
+    units = [unit for unit in units if len(unit) > 1]
+    difference = {
+        "nominal": lambda a, b: a != b, "interval": lambda a, b: (a - b) ** 2,
+        "ratio": lambda a, b: ((a - b) / (a + b)) ** 2,
+    }[level]  # fmt: skip
+    votes = [v for unit in units for v in unit]
+    if len(set(votes)) < 2:
+        return
+    observed = sum(difference(a, b) / (len(unit) - 1) for unit in units for a in unit for b in unit) / len(votes)
+    expected = sum(difference(a, b) for a in votes for b in votes) / (len(votes) * (len(votes) - 1))
+    ours = value(coefficients.krippendorff(by_observer(rows, "123"), level))
+    assert ours == pytest.approx(1 - observed / expected)
+
+
+def test_many_classes_take_no_more_memory_than_their_votes():
+    rng = np.random.default_rng(1)
+    said = [(f"{n:05}", who, f"{rng.integers(300)}") for n in range(2000) for who in "abc"]
+    prepared = coefficients.krippendorff(Votes.of(said, [str(n) for n in range(300)]))
+    assert value(prepared) == pytest.approx(0, abs=0.02)
+    assert prepared.cells == 90_000
+
+
 def test_resamples_are_valued_as_if_the_items_were_there_so_often():
     votes = by_observer(KRIPPENDORFF, "12345")
     prepared = coefficients.krippendorff(votes, "ordinal")
