@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from include.core.errors import FatalError
-from include.label.label_model import Patterns, dawid_skene, label_model, majority
-from include.label.vote_matrix import ABSTAIN
+from include.label.label_model import Patterns, consolidated, dawid_skene, label_model, majority
+from include.label.vote_matrix import ABSTAIN, VoteMatrix
 
 RIGHT = (0.9, 0.85, 0.75, 0.6, 0.55, 0.55)
 
@@ -101,6 +101,13 @@ def test_majority_counts_votes():
     assert fitted.probabilities[:2] == pytest.approx(np.array([[1 / 3, 2 / 3], [0.5, 0.5]]))
     assert np.isnan(fitted.probabilities[2]).all()
     assert fitted.accuracy == pytest.approx(np.array([(2 / 3 + 0.5) / 2, (2 / 3 + 0.5) / 2, 1 / 3]))
+
+
+def test_labels_come_in_the_form_that_peoples_votes_come_to():
+    matrix = VoteMatrix(("f", "g"), ("neg", "pos"), np.array([[1, 1], [-1, -1], [0, -1]], dtype=np.int8))
+    found = consolidated(matrix, majority(matrix.votes, 2), ["a", "b", "c"])
+    assert found.labels == ["pos", None, "neg"]
+    assert found.annotators == ("f", "g") and found.skill.tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("model", [dawid_skene, majority])
