@@ -40,10 +40,9 @@ def main(folder: Path) -> None:
     told = {}
     for number, one in enumerate(asked["tasks"]):
         arrays = np.load(folder / f"task{number}.npz")
-        task = Task(features=arrays["features"], truth=arrays["truth"], **one)
-        for name in asked["strategies"]:
-            runs = [course(task, select(name), seed) for seed in range(asked["seeds"])]
-            told[f"{one['name']}/{name}"] = runs
+        task = Task(features=arrays["features"], truth=arrays["truth"], **one["settings"])
+        for name in one["strategies"]:
+            told[f"{task.name}/{name}"] = [course(task, select(name), seed) for seed in range(asked["seeds"])]
     (folder / "told.json").write_text(json.dumps(told))
 
 

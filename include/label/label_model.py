@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
 
 from include.core.errors import FatalError
-from include.label.vote_matrix import ABSTAIN
+from include.label.vote_matrix import ABSTAIN, VoteMatrix
+from include.label.votes import Consolidated
 
 Errors = Literal["one_coin", "by_class"]
 Abstaining = Literal["at_random", "by_class"]
@@ -137,6 +138,11 @@ def label_model(key: str) -> Callable[..., Fitted]:
     module, name = LABEL_MODELS[key].split(":")
     found: Callable[..., Fitted] = getattr(import_module(module), name)
     return found
+
+
+def consolidated(matrix: VoteMatrix, fitted: Fitted, items: Sequence[str]) -> Consolidated:
+    """The model's labels of n items, in the form that people's votes come to; its annotators are the functions."""
+    return Consolidated(tuple(items), matrix.classes, matrix.functions, fitted.probabilities, fitted.accuracy)
 
 
 class _Rates:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from include.core.errors import FatalError
-from include.label.label_model import Patterns, dawid_skene, label_model, majority
-from include.label.vote_matrix import ABSTAIN
+from include.label.label_model import Patterns, consolidated, dawid_skene, label_model, majority
+from include.label.vote_matrix import ABSTAIN, VoteMatrix
 
 RIGHT = (0.9, 0.85, 0.75, 0.6, 0.55, 0.55)
 
@@ -87,6 +87,31 @@ def test_rows_in_another_order_get_the_same_probabilities_and_the_silent_none(vo
     assert told.sum(axis=1) == pytest.approx(np.ones(len(told)))
 
 
+def slowly(votes, classes, rounds):
+    """Dawid and Skene row by row, an abstention being one vote among the others, with the same counts before."""
+    believed = np.array([[(row == c).sum() + 1 / classes for c in range(classes)] for row in votes])
+    believed /= believed.sum(axis=1, keepdims=True)
+    for _ in range(rounds):
+        prior = (believed.sum(axis=0) + 1) / (believed.sum(axis=0) + 1).sum()
+        joint = np.tile(prior, (len(votes), 1))
+        for j, c in np.ndindex(votes.shape[1], classes):
+            said = [believed[votes[:, j] == v, c].sum() for v in range(classes)]
+            voting = (sum(said) + 1) / (believed[:, c].sum() + 2)
+            counted = [s + 2 * (0.75 if v == c else 0.25 / (classes - 1)) for v, s in enumerate(said)]
+            rates = [voting * one / sum(counted) for one in counted]
+            joint[:, c] *= [1 - voting if v == ABSTAIN else rates[v] for v in votes[:, j]]
+        believed = joint / joint.sum(axis=1, keepdims=True)
+    return believed
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_patterns_give_what_em_row_by_row_gives(classes):
+    votes, _ = drawn(rows=300, classes=classes)
+    fitted, expected = dawid_skene(votes, classes), slowly(votes, classes, rounds=300)
+    told = ~np.isnan(fitted.probabilities[:, 0])
+    assert fitted.probabilities[told] == pytest.approx(expected[told], abs=2e-3)
+
+
 @pytest.mark.parametrize("functions", [3, 60])
 def test_patterns_give_the_rows_back_however_many_functions_there_are(functions):
     votes = np.random.default_rng(1).integers(-1, 2, (500, functions)).astype(np.int8)
@@ -101,6 +126,13 @@ def test_majority_counts_votes():
     assert fitted.probabilities[:2] == pytest.approx(np.array([[1 / 3, 2 / 3], [0.5, 0.5]]))
     assert np.isnan(fitted.probabilities[2]).all()
     assert fitted.accuracy == pytest.approx(np.array([(2 / 3 + 0.5) / 2, (2 / 3 + 0.5) / 2, 1 / 3]))
+
+
+def test_labels_come_in_the_form_that_peoples_votes_come_to():
+    matrix = VoteMatrix(("f", "g"), ("neg", "pos"), np.array([[1, 1], [-1, -1], [0, -1]], dtype=np.int8))
+    found = consolidated(matrix, majority(matrix.votes, 2), ["a", "b", "c"])
+    assert found.labels == ["pos", None, "neg"]
+    assert found.annotators == ("f", "g") and found.skill.tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("model", [dawid_skene, majority])
