@@ -21,6 +21,8 @@ ASKABLE: dict[Shows, tuple[Asks, ...]] = {
 OBJECTS: dict[Shows, str] = {"text": "Text", "image": "Image", "audio": "Audio", "time_series": "TimeSeries"}
 # Label Studio finds a task's data by a name of these signs after a dollar.
 COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# XML 1.0, production 2: what is no character of a document, escaped or not.
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,13 @@ def interface(shown: Sequence[Shown], questions: Sequence[Question]) -> str:
                 fix=f"ask about one of: {', '.join(columns) or 'none is shown'}.",
             )
         _ask(view, question, columns[question.column].kind)
-    return tostring(view, encoding="unicode")
+    made = tostring(view, encoding="unicode")
+    if FORBIDDEN.search(made):
+        raise FatalError(
+            "A name, class or hint of the labelling interface has a sign that XML cannot carry.",
+            fix="take control characters out of the declaration.",
+        )
+    return made
 
 
 def _show(view: Element, part: Shown) -> None:
