@@ -107,7 +107,7 @@ class Studio:
 
     def _download(self, path: str, query: Mapping[str, Any], to: Path) -> None:
         try:
-            with self._client.stream("GET", path, params=query) as answer, to.open("wb") as out:
+            with to.open("wb") as out, self._client.stream("GET", path, params=query) as answer:
                 if not answer.is_success:
                     answer.read()
                     refuse(self.url, "GET", path, answer)
