@@ -49,7 +49,8 @@ class LabelStudio:
     def start(self, port: int | None = None) -> None:
         """Start the server and wait until it answers; one that runs already is left as it is.
 
-        Raises FatalError if it is not installed, if it ends, and if it does not answer in time.
+        Raises FatalError if it is not installed, if it ends, if it does not answer in time, and if it does not
+        know its token.
         """
         if not self._program.exists():
             raise FatalError(f"There is no {self._program}.", fix="install Label Studio by `make labelstudio`.")
@@ -94,7 +95,7 @@ class LabelStudio:
         return processes.from_json((read_json(self.state) or {}).get("children", []))
 
     def _wait_until_healthy(self, child: Child, first: bool) -> None:
-        takes = "about 80 seconds the first time" if first else "about 30 seconds"
+        takes = "up to 80 seconds the first time" if first else "some seconds"
         self._say(f"Starting Label Studio at {self.url} ({takes}) …")
         begun = told = time.monotonic()
         while (now := time.monotonic()) < begun + HEALTHY_WITHIN_SECONDS:
@@ -150,7 +151,7 @@ def environment(data: Path, state: Mapping[str, Any]) -> dict[str, str]:
 
 
 def answers(url: str, token: str) -> bool:
-    """Whether a Label Studio at `url` knows the token's user."""
+    """Whether a Label Studio at `url` knows the token's user; FatalError if it answers that it does not."""
     try:
         answer = httpx.get(
             f"{url}/api/current-user/whoami", headers={"Authorization": f"Token {token}"}, timeout=20,
@@ -158,6 +159,11 @@ def answers(url: str, token: str) -> bool:
         )  # fmt: skip
     except httpx.TransportError:
         return False
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise FatalError(
+            f"Label Studio at {url} does not know the token that it was started with.",
+            fix="its data are of another start: `make clean` removes them, and labels that were not taken back.",
+        )
     return answer.is_success
 
 

@@ -13,11 +13,11 @@ import pytest
 from include.core.errors import FatalError
 from include.label.studio.connection import Studio
 from include.label.studio.interface import Question, Shown, interface
-from include.label.studio.project import Sent, ensure_project, progress, send, take_back
+from include.label.studio.project import Sent, ensure_project, people, progress, send, take_back
 from include.label.studio.tasks import key_of, listed, listing
 from include.label.studio.waiting import wait_until_labelled
 from include.local.home import PROJECT, Home
-from include.local.label_studio import LabelStudio, sign_up
+from include.local.label_studio import USER, LabelStudio, sign_up
 
 pytestmark = [pytest.mark.xdist_group("label_studio"), pytest.mark.timeout(900)]
 
@@ -129,7 +129,9 @@ def test_a_round_of_two_annotators_comes_back_whole(server, studio, second, tmp_
         )
         for task in taken.read()
     }
-    first, other = {by for answers in said.values() for by, *_ in answers}
+    names = people(studio)
+    first, other = sorted({by for answers in said.values() for by, *_ in answers})
+    assert (names[first], names[other]) == (USER, "second@example.org")
     whole = [(first, False, [["good"]], 2.5), (other, False, [['so "so" & <so>']], 2.5)]
     skipped = [(first, False, [["good"]], 2.5), (other, True, [], None)]
     assert said == {"a": whole, "b": whole, "c": whole, "d": skipped}

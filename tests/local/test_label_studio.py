@@ -8,7 +8,8 @@ import pytest
 
 from include.core.errors import FatalError
 from include.local.home import Home, read_json
-from include.local.label_studio import LabelStudio, environment
+from include.local.label_studio import LabelStudio, answers, environment
+from tests.label.studio.stand_in import TOKEN, serving
 
 STATE = {"port": 8123, "token": "t" * 40, "password": "a password of eight signs"}
 # A program in Label Studio's place, which ends at once.
@@ -53,8 +54,8 @@ def test_one_that_ends_is_told_with_the_end_of_its_log_and_its_secrets_are_kept(
             server.start()
     assert not server.running() and not server.stop()
     assert said == [
-        f"Starting Label Studio at {server.url} (about 80 seconds the first time) …",
-        f"Starting Label Studio at {server.url} (about 30 seconds) …",
+        f"Starting Label Studio at {server.url} (up to 80 seconds the first time) …",
+        f"Starting Label Studio at {server.url} (some seconds) …",
     ]
     assert server.state.stat().st_mode & 0o777 == 0o600
     assert len(server.token) == 40
@@ -81,3 +82,13 @@ def test_stopping_ends_it_and_says_so(tmp_path):
     assert server.stop() and not server.running() and not server.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_server_that_does_not_know_its_token_is_not_waited_for():
+    with serving() as stand_in:
+        with pytest.raises(FatalError, match="does not know the token that it was started with"):
+            answers(stand_in.url, "another")
+        assert answers(stand_in.url, TOKEN)
+        stand_in.before = lambda method, path: (503, b"", {})
+        assert not answers(stand_in.url, TOKEN)
+    assert not answers(stand_in.url, TOKEN)

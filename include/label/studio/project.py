@@ -120,6 +120,11 @@ def take_back(studio: Studio, project: int, to: Path, sent: Iterable[str]) -> Ta
     return Taken(to, len(tasks), tuple(sorted(key for key in sent if key not in held)))
 
 
+def people(studio: Studio) -> dict[int, str]:
+    """Who may have labelled: e-mail addresses by the number that an export calls a user by."""
+    return {int(user["id"]): str(user["email"]) for user in studio.get("/api/users/")}
+
+
 def check_nothing_deleted(taken: Taken) -> None:
     """Raises FatalError naming items whose tasks were deleted in the tool."""
     if taken.deleted:
