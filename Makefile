@@ -3,10 +3,11 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LABELSTUDIO := .venv-labelstudio
 PIP := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run up down clean psql test soak lint bench lock
+.PHONY: help install install-dev run up down clean labelstudio psql test soak lint bench lock
 
 help: ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -24,6 +25,16 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@$(PIP) --no-binary jsonpath-rw -r requirements-dev.txt
 	@touch "$@"
 
+# Label Studio pins other versions of what Sluice uses, so the two never share an environment.
+$(LABELSTUDIO)/.installed: requirements-labelstudio.txt | $(VENV)/.installed-dev
+	@echo "Installing the locked Label Studio into $(LABELSTUDIO) (800 MB; a minute or two the first time) …"
+	@"$(BIN)/uv" venv --quiet --clear --python "$(BIN)/python" "$(LABELSTUDIO)"
+	@# These five are plain Python and have no wheel.
+	@"$(BIN)/uv" pip install --quiet --python "$(LABELSTUDIO)/bin/python" --require-hashes --only-binary :all: \
+		$(addprefix --no-binary ,attr django-ranged-fileresponse drf-flex-fields drf-generators ordered-set) \
+		-r requirements-labelstudio.txt
+	@touch "$@"
+
 install: $(VENV)/.installed ## make .venv and install the locked requirements
 install-dev: $(VENV)/.installed-dev ## the same, and what tests and lint need
 
@@ -35,6 +46,9 @@ up: install ## start everything and leave it running; another port: make up PORT
 
 down: install ## stop what `make up` started
 	@"$(BIN)/python" -m include.local down
+
+labelstudio: $(LABELSTUDIO)/.installed ## install Label Studio apart, and start it on this machine: [PORT=8082]
+	@"$(BIN)/python" -m include.local labelstudio $(if $(PORT),--port "$(PORT)")
 
 clean: ## stop everything and remove .local/ (databases, logs, passwords)
 	@if test -x "$(BIN)/python"; then "$(BIN)/python" -m include.local clean; else rm -rf .local; fi
@@ -64,3 +78,5 @@ lock: install-dev ## resolve requirements*.in into the locks
 		--no-emit-find-links --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@"$(BIN)/uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+	@"$(BIN)/uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command "make lock" requirements-labelstudio.in -o requirements-labelstudio.txt

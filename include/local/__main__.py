@@ -1,4 +1,4 @@
-"""The commands of one machine: `python -m include.local run | up | down | clean | psql`."""
+"""The commands of one machine: `python -m include.local run | up | down | clean | labelstudio | psql`."""
 
 import argparse
 import os
@@ -15,6 +15,7 @@ import psycopg2
 from include.core.errors import FatalError, SluiceError
 from include.local import airflow, mishaps, shop
 from include.local.home import Home, home, load_secrets, only_one
+from include.local.label_studio import USER, LabelStudio
 from include.local.postgres import EmbeddedPostgres
 from include.local.stack import WAREHOUSE_LOGIN, Stack
 
@@ -47,6 +48,7 @@ def down(place: Home, options: argparse.Namespace) -> int:
         stack = Stack(place, print)
         runs = stack.take_over() or stack.postgres.running()
         stack.stop()
+        runs = LabelStudio(place, print).stop() or runs
         print("Everything is stopped." if runs else "Nothing runs.")
     return 0
 
@@ -58,8 +60,22 @@ def clean(place: Home, options: argparse.Namespace) -> int:
             stack.take_over()
             stack.stop()
             stack.postgres.destroy()
+            LabelStudio(place, print).stop()
         shutil.rmtree(place.path)
     print(f"{place.path} is gone.")
+    return 0
+
+
+def labelstudio(place: Home, options: argparse.Namespace) -> int:
+    """Start Label Studio beside whatever else runs, and leave it running."""
+    place.make()
+    with only_one(place, "labelstudio"):
+        server = LabelStudio(place, print)
+        server.start(options.port)
+    print(
+        f"\nLabel Studio is up.\n  web UI    {server.url}\n  user      {USER}\n  password  {server.password}\n"
+        f"\nIts API token is in {server.state}. `make down` stops it."
+    )
     return 0
 
 
@@ -142,11 +158,11 @@ def _tell(error: SluiceError) -> int:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for command in (run, up, down, clean, psql):
+    for command in (run, up, down, clean, labelstudio, psql):
         child = commands.add_parser(command.__name__)
         child.set_defaults(command_function=command)
-        if command is up:
-            child.add_argument("--port", type=_port, default=8080)
+        if command in (up, labelstudio):
+            child.add_argument("--port", type=_port, default=8080 if command is up else None)
         if command is psql:
             child.add_argument("-c", "--command", default="")
             child.add_argument("-d", "--database", choices=["warehouse", shop.DATABASE], default="warehouse")

@@ -19,7 +19,7 @@ SERVICES = yaml.safe_load(TEXT)["services"]
 AIRFLOW = {name: service for name, service in SERVICES.items() if "build" in service}
 # Names of variables, and what follows them: `:?why`, `:-default` or nothing.
 VARIABLES = re.findall(r"\$\{([A-Z_]+)(:[-?][^}]*)?\}", re.sub(r"\$\$\{[^}]*\}", "", TEXT))
-SECRET = re.compile(r"PASSWORD|SECRET|KEY")
+SECRET = re.compile(r"PASSWORD|SECRET|KEY|TOKEN")
 
 
 def expanded(value: str) -> str:
@@ -30,7 +30,9 @@ def expanded(value: str) -> str:
 def test_every_airflow_service_is_there():
     expected = {"airflow-init", "api-server", "scheduler", "dag-processor", "triggerer", "worker"}
     assert set(AIRFLOW) == expected
-    assert set(SERVICES) - expected == {"redis", "postgres", "warehouse", "storage"}
+    assert set(SERVICES) - expected == {
+        "redis", "postgres", "warehouse", "storage", "labelstudio", "labelstudio-postgres",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", AIRFLOW)
@@ -84,7 +86,7 @@ def test_airflow_and_its_image_are_of_the_locked_version():
 def test_every_image_tag_is_pinned_and_can_be_overridden(name):
     image = SERVICES[name]["image"]
     assert "${" in image
-    assert re.fullmatch(r"[a-z/]+:\d+(\.\d+)+(-[a-z0-9.]+)?", expanded(image))
+    assert re.fullmatch(r"[a-z/-]+:\d+(\.\d+)+(-[a-z0-9.]+)?", expanded(image))
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name != "airflow-init"])
@@ -102,22 +104,49 @@ def test_airflow_starts_when_what_it_needs_is_ready(name):
 
 def test_postgres_is_18_and_writes_a_logical_log():
     assert "wal_level=logical" in SERVICES["postgres"]["command"]
-    for name in ("postgres", "warehouse"):
+    for name in ("postgres", "warehouse", "labelstudio-postgres"):
         assert expanded(SERVICES[name]["image"]).startswith("postgres:18.")
         # From 18 on the image keeps its data below this folder, and refuses a mount on …/data.
         assert SERVICES[name]["volumes"] == [f"{name}:/var/lib/postgresql"]
 
 
+def test_label_studio_is_of_the_locked_version_and_has_a_database_of_its_own():
+    locked = re.search(r"^label-studio==(\S+)", (ROOT / "requirements-labelstudio.txt").read_text(), re.MULTILINE)
+    service = SERVICES["labelstudio"]
+    assert locked is not None
+    assert expanded(service["image"]) == f"heartexlabs/label-studio:{locked[1]}"
+    environment = service["environment"]
+    assert environment["LABEL_STUDIO_DJANGO_DB"] == "default"  # what it calls PostgreSQL
+    assert environment["LABEL_STUDIO_POSTGRE_HOST"] in service["depends_on"]
+    assert (
+        environment["LABEL_STUDIO_POSTGRE_PASSWORD"]
+        == SERVICES["labelstudio-postgres"]["environment"]["POSTGRES_PASSWORD"]
+    )
+
+
+def test_label_studio_tells_its_maker_nothing_and_lets_in_whom_it_invited():
+    environment = SERVICES["labelstudio"]["environment"]
+    silent = ("SENTRY_DSN", "FRONTEND_SENTRY_DSN", "COLLECT_ANALYTICS", "LATEST_VERSION_CHECK")
+    assert [environment[f"LABEL_STUDIO_{name}"] for name in silent] == ["", "", "false", "false"]
+    assert environment["LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK"] == "true"
+    assert environment["LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN"] == "true"
+
+
+def test_label_studio_starts_only_where_it_is_asked_for():
+    profiled = {name for name, service in SERVICES.items() if service.get("profiles") == ["labelling"]}
+    assert profiled == {"labelstudio", "labelstudio-postgres"}
+
+
 def test_no_secret_has_a_default():
     secrets = {(name, rest[:2]) for name, rest in VARIABLES if SECRET.search(name)}
-    assert len(secrets) == 10
+    assert len(secrets) == 13
     assert {marker for _, marker in secrets} == {":?"}
 
 
 def test_no_secret_is_written_down():
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
-            if SECRET.search(variable) and not variable.endswith("_FILE"):
+            if SECRET.search(variable) and not variable.endswith("_FILE") and value != "true":
                 assert str(value).startswith("${"), (name, variable)
     assert re.findall(r"://[^:/\s]*:[^$\s]+@", TEXT) == []
 
@@ -142,7 +171,7 @@ def test_only_the_preparation_knows_the_administrator_of_the_warehouse():
 
 def test_ports_are_open_on_this_machine_only_unless_told_otherwise():
     ports = [expanded(port) for service in SERVICES.values() for port in service.get("ports", [])]
-    assert ports == ["127.0.0.1:8080:8080", "127.0.0.1:5433:5432"]
+    assert ports == ["127.0.0.1:8080:8080", "127.0.0.1:5433:5432", "127.0.0.1:8082:8080"]
 
 
 def test_docker_compose_finds_nothing_to_complain_about(tmp_path):

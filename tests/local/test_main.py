@@ -42,7 +42,7 @@ def test_two_commands_at_once_are_refused(tmp_path):
     place = Home(tmp_path)
     place.make()
     with only_one(place, "run"):
-        for command in ("run", "up", "down", "clean"):
+        for command in ("run", "up", "down", "clean", "labelstudio"):
             done = sluice(tmp_path, command)
             assert done.returncode == 1
             assert "Another Sluice command is at work" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,213 @@
+"""A whole round through a real Label Studio, installed into its own environment and started here."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from include.core.errors import FatalError
+from include.label.studio.connection import Studio
+from include.label.studio.interface import Question, Shown, interface
+from include.label.studio.project import Sent, ensure_project, people, progress, send, take_back
+from include.label.studio.tasks import key_of, listed, listing
+from include.label.studio.waiting import wait_until_labelled
+from include.local.home import PROJECT, Home
+from include.local.label_studio import USER, LabelStudio, sign_up
+
+pytestmark = [pytest.mark.xdist_group("label_studio"), pytest.mark.timeout(900)]
+
+REVIEWS = interface([Shown("text")], [Question("text", labels=("good", 'so "so" & <so>'))])
+SENDER = """
+import os, sys
+from include.label.studio.connection import Studio
+from include.label.studio.project import send
+tasks = [{"data": {"text": f"{n}"}, "meta": {"sluice_key": f"key-{n}"}} for n in range(int(sys.argv[3]))]
+with Studio(sys.argv[1], os.environ["TOKEN"]) as studio:
+    send(studio, int(sys.argv[2]), tasks)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudio]:
+    """Installed if it is not yet: 800 MB, from 3 seconds (all in the cache) to a minute or two."""
+    subprocess.run(["make", "--silent", ".venv-labelstudio/.installed"], cwd=PROJECT, check=True, timeout=600)
+    running = LabelStudio(Home(tmp_path_factory.mktemp("a home")), print)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def studio(server: LabelStudio) -> Iterator[Studio]:
+    with Studio(server.url, server.token) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def second(server: LabelStudio) -> str:
+    """The token of a second annotator."""
+    return sign_up(server.url, server.token, "second@example.org", "a test's own password")
+
+
+def tasks(*keys):
+    said = [{"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": ["good"]}}]
+    predictions = [{"model_version": "rules", "score": 0.75, "result": said}]
+    return [
+        {"data": {"text": f"<b>{key}</b> ü"}, "meta": {"sluice_key": key}, "predictions": predictions}
+        for key in keys
+    ]
+
+
+def annotate(server, token, project, label, *, skip=()):
+    """As the tool's own page does it: one request an answer."""
+    said = [{"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [label]}}]
+    signed = {"Authorization": f"Token {token}"}
+    with httpx.Client(base_url=server.url, headers=signed, timeout=60, trust_env=False) as client:
+        found = client.get(
+            "/api/tasks", params={"project": project, "include": "id,meta", "page_size": 100}
+        ).json()
+        for task in found["tasks"]:
+            if key_of(task) in skip:
+                client.post(f"/api/tasks/{task['id']}/annotations/?was_cancelled=1", json={"result": []})
+                continue
+            client.post(f"/api/tasks/{task['id']}/annotations/", json={"result": said, "lead_time": 2.5})
+
+
+def test_every_kind_of_interface_is_accepted(studio):
+    made = interface(
+        [
+            Shown("text"), Shown("photo", "image"), Shown("call", "audio"),
+            Shown("series", "time_series", channels=("volt", "a & b")),
+        ],
+        [
+            Question("text", labels=("good", 'so "so" & <so>', "schön"), hint="How is <it> & why?"),
+            Question("text", labels=("a", "b"), name="several", several=True),
+            Question("text", "span", "entities", labels=("PER", "ORG")),
+            Question("text", "taxonomy", "topic", paths=(("a", "b"), ("a", "c"), ("d",))),
+            Question("text", "words", "why", required=False),
+            Question("photo", "rectangle", "boxes", labels=("cat",)),
+            Question("call", "time_range", "speaker", labels=("A", "B")),
+            Question("series", "time_range", "event", labels=("rise",)),
+        ],
+    )  # fmt: skip
+    assert studio.post("/api/projects/validate/", {"label_config": made}) is None
+    number = ensure_project(studio, "Every kind", made, overlap=3, guideline="Look twice.")
+    assert ensure_project(studio, "Every kind", made, overlap=3, guideline="Look twice.") == number
+    kept = studio.get(f"/api/projects/{number}/")
+    assert (kept["label_config"], kept["maximum_annotations"]) == (made, 3)
+    assert (kept["expert_instruction"], kept["show_instruction"]) == ("Look twice.", True)
+
+
+def test_an_interface_that_is_none_is_refused_with_the_servers_reason(studio):
+    with pytest.raises(FatalError, match="answered 400 to POST /api/projects/"):
+        ensure_project(studio, "No interface", "<View><Choices/></View>")
+
+
+def test_a_round_of_two_annotators_comes_back_whole(server, studio, second, tmp_path):
+    project = ensure_project(studio, "Reviews", REVIEWS, overlap=2)
+    assert send(studio, project, tasks("a", "b", "c")) == Sent(new=3, known=0)
+    assert send(studio, project, tasks("a", "b", "c", "d")) == Sent(new=1, known=3)
+    assert progress(studio, project).lacking == ((2, 4),)
+    annotate(server, server.token, project, "good")
+    annotate(server, second, project, 'so "so" & <so>', skip={"d"})
+    seen = progress(studio, project)
+    assert (seen.lacking, seen.skipped) == (((0, 3), (1, 1)), 1)
+    assert str(seen).startswith("1 annotations are missing: 1 of 4 tasks are open")
+
+    taken = take_back(studio, project, tmp_path / "export.json", ["a", "b", "c", "d"])
+    said = {
+        key_of(task): sorted(
+            (a["completed_by"], a["was_cancelled"], [r["value"]["choices"] for r in a["result"]], a["lead_time"])
+            for a in task["annotations"]
+        )
+        for task in taken.read()
+    }
+    names = people(studio)
+    first, other = sorted({by for answers in said.values() for by, *_ in answers})
+    assert (names[first], names[other]) == (USER, "second@example.org")
+    whole = [(first, False, [["good"]], 2.5), (other, False, [['so "so" & <so>']], 2.5)]
+    skipped = [(first, False, [["good"]], 2.5), (other, True, [], None)]
+    assert said == {"a": whole, "b": whole, "c": whole, "d": skipped}
+    assert taken.read()[0]["data"] == {"text": "<b>a</b> ü"}
+    assert [len(task["predictions"]) for task in taken.read()] == [1, 1, 1, 1]
+
+
+def test_a_task_deleted_in_the_tool_is_told_by_key_and_can_be_sent_again(server, studio, tmp_path):
+    project = ensure_project(studio, "Deleted ones", REVIEWS)
+    send(studio, project, tasks("a", "b", "c"))
+    gone = next(task["id"] for task in listed(listing(project, ("meta",)), studio.get) if key_of(task) == "b")
+    studio.delete(f"/api/tasks/{gone}/")
+    studio.delete(f"/api/tasks/{gone}/")
+    taken = take_back(studio, project, tmp_path / "export.json", ["a", "b", "c"])
+    assert (taken.tasks, taken.deleted) == (2, ("b",))
+    assert send(studio, project, tasks("a", "b", "c")) == Sent(new=1, known=2)
+
+
+def test_a_killed_sending_is_made_good_and_nothing_is_there_twice(server, studio):
+    project, count = ensure_project(studio, "Killed", REVIEWS), 3_000
+    command = [sys.executable, "-c", SENDER, server.url, str(project), str(count)]
+    sending = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "TOKEN": server.token})
+    while progress(studio, project).tasks == 0:
+        assert sending.poll() is None
+        time.sleep(0.05)
+    sending.kill()
+    sending.wait()
+    wanted = [{"data": {"text": f"{n}"}, "meta": {"sluice_key": f"key-{n}"}} for n in range(count)]
+    sent = send(studio, project, wanted)
+    assert sent.known > 0 and sent.new > 0
+    keys = [key_of(task) for task in listed(listing(project, ("meta",)), studio.get)]
+    assert sorted(keys) == sorted(f"key-{n}" for n in range(count))
+
+
+def test_waiting_ends_with_the_last_annotation_and_tells_what_is_missing_before(server, studio):
+    project = ensure_project(studio, "Waited for", REVIEWS)
+    send(studio, project, tasks("a", "b"))
+
+    def wait(timeout, **options):
+        return asyncio.run(
+            wait_until_labelled(server.url, server.token, project, interval=0.2, timeout=timeout, **options)
+        )
+
+    assert str(wait(0)) == "2 annotations are missing: 2 of 2 tasks are open (2 lack 1)"
+    told = []
+
+    def label_then(seen):
+        told.append(seen.missing)
+        if seen.missing:
+            annotate(server, server.token, project, "good")
+
+    assert wait(120, told=label_then).complete
+    assert told == [2, 0]
+
+
+def test_a_personal_token_works_until_it_is_revoked(server, studio):
+    studio.post("/api/jwt/settings", {"api_tokens_enabled": True, "legacy_api_tokens_enabled": True})
+    personal = studio.post("/api/token/", {})["token"]
+    with Studio(server.url, personal) as client:
+        assert client.get("/api/current-user/whoami")["id"] == 1
+    studio.post("/api/token/blacklist/", {"refresh": personal})
+    with Studio(server.url, personal) as client, pytest.raises(FatalError, match="make a new token"):
+        client.get("/api/current-user/whoami")
+
+
+def test_a_token_that_is_not_accepted_is_fatal(server):
+    with Studio(server.url, "0" * 40) as client, pytest.raises(FatalError, match="make a new token"):
+        progress(client, 1)
+
+
+def test_nobody_signs_up_without_the_link(server):
+    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as browser:
+        browser.get("/user/signup/")
+        form = {"email": "third@example.org", "password": "a test's own password"}
+        answer = browser.post(
+            "/user/signup/", data=form | {"csrfmiddlewaretoken": browser.cookies["csrftoken"]},
+            headers={"Referer": server.url},
+        )  # fmt: skip
+    assert answer.status_code == 403
