@@ -12,6 +12,8 @@ from include.core.annotations import Annotation, Item, Labelled
 from include.core.errors import RetriableError
 from include.label.formats.judge import Judged, judge
 from include.label.formats.sheets import read_sheet, sheet
+from include.specs import Labelling
+from include.warehouse.staging import slug
 
 HANDED_OUT = "items.csv"
 
@@ -22,27 +24,36 @@ class Sheets:
     def __init__(self, storage: Any) -> None:
         self._storage = storage
 
-    def send(self, place: str, items: Sequence[Item]) -> None:
+    def place(self, dataset: str, run: str) -> str:
+        """The round's folder."""
+        return f"labelling/{dataset}/{slug(run)}"
+
+    def send(self, place: str, items: Sequence[Item], declared: Labelling) -> None:
         """Hand out the items; a retry writes the same bytes."""
         target = self._storage / place / HANDED_OUT
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
             file.write(sheet(items))
 
-    def take_back(self, place: str, items: Sequence[Item], classes: Sequence[str]) -> Judged:
+    def take_back(self, place: str, items: Sequence[Item], declared: Labelling) -> Judged:
         """What is answered so far. Bad lines are told with every reason, and keep no good one from being taken."""
         answers: dict[str, list[Annotation]] = {item.key: [] for item in items}
         faults = []
         for name, data in self._answered(place):
             path = PurePosixPath(name)
-            found = read_sheet(data, path.suffix[1:], items, classes, annotator=path.stem)
+            found = read_sheet(data, path.suffix[1:], items, declared.classes, annotator=path.stem)
             faults += [_in_file(fault, name) for fault in found.faults]
             for one in found.labelled:
                 answers[one.item.key] += one.annotations
         labelled = [Labelled(item=item, annotations=tuple(answers[item.key])) for item in items]
         # Each sheet is free of faults by now; two of them may hold one annotator's answers to one item.
-        judged = judge(labelled, classes)
+        judged = judge(labelled, declared.classes)
         return Judged(judged.labelled, (*faults, *judged.faults))
+
+    def lacking(self, place: str, items: Sequence[Item], declared: Labelling) -> int:
+        """How many items have fewer answers than declared; an annotator who skips one has answered it."""
+        found = self.take_back(place, items, declared)
+        return sum(len({a.annotator for a in one.annotations}) < declared.overlap for one in found.labelled)
 
     def _answered(self, place: str) -> Iterator[tuple[str, bytes]]:
         folder = self._storage / place
@@ -57,11 +68,6 @@ class Sheets:
             raise RetriableError(
                 f"The sheets in {place} could not be read: {error}.", fix="check the object storage's connection."
             ) from error
-
-
-def lacking(found: Judged, overlap: int) -> int:
-    """How many items have fewer answers than `overlap`; one that an annotator skipped is answered by them."""
-    return sum(len({a.annotator for a in one.annotations}) < overlap for one in found.labelled)
 
 
 def _in_file(fault: Any, name: str) -> Any:

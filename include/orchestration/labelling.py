@@ -45,7 +45,10 @@ def ask(name: str) -> Json:
     """Give the next rows to annotators; skipped when none waits, or the budget is spent."""
     from include.pipeline.label import ask
 
-    asked = ask(places.warehouse_url(), catalog.dataset(name), run_id(), places.storage(), at=run_time())
+    dataset, storage = catalog.dataset(name), places.storage()
+    asked = ask(
+        places.warehouse_url(), dataset, run_id(), places.annotation_tool(dataset), storage=storage, at=run_time()
+    )
     if not asked.items:
         raise AirflowSkipException(f"nothing to ask about: {asked.waiting} rows wait, or the budget is spent")
     return as_json(asked)
@@ -66,6 +69,6 @@ def settle(name: str, asked: Json) -> Json:
 
     found = Asked.model_validate(asked)
     dataset = catalog.dataset(name)
-    result = settle(places.warehouse_url(), dataset, found, places.storage(), at=run_time())
+    result = settle(places.warehouse_url(), dataset, found, places.annotation_tool(dataset), at=run_time())
     get_current_context()["outlet_events"][labels_asset(name)].extra = as_json(result)
     return as_json(result)

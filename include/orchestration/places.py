@@ -12,7 +12,8 @@ from include.core.pseudonyms import PseudonymKey
 if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
 
-    from include.specs import Source
+    from include.label.tools import Tool
+    from include.specs import Dataset, Source
 
 PROJECT = Path(__file__).resolve().parents[2]
 SUITES = PROJECT / "great_expectations" / "expectations"
@@ -56,6 +57,18 @@ def storage() -> "ObjectStoragePath":
 
     # Airflow takes a URI as it stands: a space that is written %20 would be another folder.
     return ObjectStoragePath(os.environ.get("SLUICE_STORAGE") or f"file://{PROJECT}/.local/storage")
+
+
+def annotation_tool(dataset: "Dataset") -> "Tool":
+    """Where the dataset's rows are labelled: sheets in the object storage, or the server behind its connection."""
+    from include.label.tools import Server, tool
+    from include.pipeline.label import labelling_of
+
+    declared = labelling_of(dataset)
+    server = None
+    if declared.connection is not None:
+        server = Server(site_url(declared.connection), _connection(declared.connection).password or "")
+    return tool(declared, storage(), server)
 
 
 def reports() -> Path:

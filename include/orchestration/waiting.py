@@ -77,8 +77,8 @@ class AnswersTrigger(BaseTrigger):
 def _missing(name: str, asked: dict[str, Any]) -> int:
     from include.pipeline.label import missing
 
-    found = Asked.model_validate(asked)
-    return missing(places.warehouse_url(), catalog.dataset(name), found, places.storage())
+    found, dataset = Asked.model_validate(asked), catalog.dataset(name)
+    return missing(places.warehouse_url(), dataset, found, places.annotation_tool(dataset))
 
 
 @told_to_airflow

@@ -11,14 +11,13 @@ from psycopg2.extensions import connection as Connection
 from include.core.annotations import Item
 from include.core.errors import FatalError
 from include.core.refs import Asked, Gated
-from include.label.formats.judge import Judged
-from include.label.hand_over import Sheets, lacking
+from include.label.tools import Tool
 from include.pipeline.choose import choose
 from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction
 from include.warehouse.labels import known_labels
-from include.warehouse.staging import queue_name, slug, table_name
+from include.warehouse.staging import queue_name, table_name
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +70,11 @@ def part_labelled(connection: Connection, dataset: Dataset, gated: Gated) -> Gat
     return gated.model_copy(update=parted)
 
 
-def ask(warehouse_url: str, dataset: Dataset, run: str, storage: Any, *, at: datetime) -> Asked:
+def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: Any, at: datetime) -> Asked:
     """Give the next rows to annotators; with nothing left to ask about, or no budget, a round of no items.
 
-    A retry of the run asks the same. Raises FatalError before the dataset was curated for the first time.
+    `storage` is the root of the object storage, for strategies that look at images. A retry of the run asks the
+    same. Raises FatalError before the dataset was curated for the first time.
     """
     declared = labelling_of(dataset)
     with transaction(warehouse_url) as connection:
@@ -90,29 +90,28 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, storage: Any, *, at: dat
             dataset=dataset.name,
             run=run,
             tool=declared.tool,
-            place=f"labelling/{dataset.name}/{slug(run)}",
+            place=tool.place(dataset.name, run),
             items=len(chosen),
             waiting=len(waiting),
         )
         if chosen:
-            Sheets(storage).send(asked.place, [waiting[key] for key in chosen])
+            tool.send(asked.place, [waiting[key] for key in chosen], declared)
             label_rounds.record_round(connection, asked, list(chosen), at)
     log.info("%s of %s rows of %s that wait were asked about", len(chosen), len(waiting), dataset.name)
     return asked
 
 
-def missing(warehouse_url: str, dataset: Dataset, asked: Asked, storage: Any) -> int:
+def missing(warehouse_url: str, dataset: Dataset, asked: Asked, tool: Tool) -> int:
     """How many items of the round still lack answers."""
     with transaction(warehouse_url) as connection:
-        found = taken_back(connection, dataset, asked, storage)
-    return lacking(found, labelling_of(dataset).overlap)
+        items = items_of(connection, asked)
+    return tool.lacking(asked.place, items, labelling_of(dataset))
 
 
-def taken_back(connection: Connection, dataset: Dataset, asked: Asked, storage: Any) -> Judged:
-    """What is answered of the round so far, and what of it cannot be taken."""
-    before = label_rounds.asked_before(connection, dataset.name, asked.run)
-    items = [Item(key=key) for key in before[1]] if before else []
-    return Sheets(storage).take_back(asked.place, items, labelling_of(dataset).classes)
+def items_of(connection: Connection, asked: Asked) -> list[Item]:
+    """The items of the round, by their keys."""
+    before = label_rounds.asked_before(connection, asked.dataset, asked.run)
+    return [Item(key=key) for key in before[1]] if before else []
 
 
 def _waiting(connection: Connection, dataset: Dataset, labels: Mapping[str, str]) -> dict[str, Item]:

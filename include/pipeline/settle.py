@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
@@ -13,7 +12,8 @@ from include.core.errors import GateRejected
 from include.core.refs import Asked, GateDecision, LabelResult
 from include.core.seeds import seed_of
 from include.label.formats.judge import Judged
-from include.pipeline.label import labelling_of, taken_back
+from include.label.tools import Tool
+from include.pipeline.label import items_of, labelling_of
 from include.specs import Dataset
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction
@@ -22,7 +22,7 @@ from include.warehouse.labels import Label, News, known_answers, known_labels, l
 log = logging.getLogger(__name__)
 
 
-def settle(warehouse_url: str, dataset: Dataset, asked: Asked, storage: Any, *, at: datetime) -> LabelResult:
+def settle(warehouse_url: str, dataset: Dataset, asked: Asked, tool: Tool, *, at: datetime) -> LabelResult:
     """Take the answers back, judge how far they agree, and land them, with the labels that follow.
 
     Answers are landed whatever is decided. Raises GateRejected for a round that reaches no version: agreement too
@@ -34,7 +34,8 @@ def settle(warehouse_url: str, dataset: Dataset, asked: Asked, storage: Any, *, 
         before = label_rounds.results(connection, dataset.name)
         result = next((one for one in before if one.run == asked.run), None)
         if result is None:
-            result = _settled(connection, dataset, asked, taken_back(connection, dataset, asked, storage), at)
+            taken = tool.take_back(asked.place, items_of(connection, asked), labelling_of(dataset))
+            result = _settled(connection, dataset, asked, taken, at)
             label_rounds.record_result(connection, result, at)
     for fault in result.faults:
         log.warning("not taken: %s", fault)

@@ -15,7 +15,8 @@ class Labelling(Spec):
 
     They see the columns `show`, the `question` and the `guideline`, and choose one of `classes`; each row is shown
     to `overlap` of them. `tool` is where: `files` is a sheet in the object storage that is filled in and put
-    beside it. A round that is not answered within `within` hours is taken as far as it goes.
+    beside it, `label_studio` the server behind the Airflow connection `connection`, whose password is a user's
+    token. A round that is not answered within `within` hours is taken as far as it goes.
 
     Which rows come next is `choose`, a strategy of `include.label.choose` (`stratified`: by the column `strata`);
     no more than `budget` rows are asked about in all. A round whose agreement by `measure` is below
@@ -28,7 +29,8 @@ class Labelling(Spec):
     classes: tuple[Label, ...] = Field(min_length=2)
     show: tuple[str, ...] = Field(min_length=1)
     guideline: str = ""
-    tool: Literal["files"] = "files"
+    tool: Literal["files", "label_studio"] = "files"
+    connection: str | None = None
     overlap: int = Field(default=2, ge=1)
     batch: int = Field(default=50, ge=1, le=10_000)
     budget: int | None = Field(default=None, ge=1)
@@ -45,6 +47,8 @@ class Labelling(Spec):
     def _fits(self) -> Self:
         if twice := sorted({name for name in self.classes if self.classes.count(name) > 1}):
             raise ValueError(f"classes must be different: {', '.join(twice)}")
+        if (self.tool == "label_studio") != (self.connection is not None):
+            raise ValueError("tool='label_studio' and connection, an Airflow connection, go together")
         if (self.choose == "stratified") != (self.strata is not None):
             raise ValueError("choose='stratified' and strata, a column, go together")
         if self.overlap == 1 and self.min_agreement is not None:

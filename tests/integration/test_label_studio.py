@@ -13,15 +13,27 @@ import pytest
 from include.core.errors import FatalError
 from include.label.studio.connection import Studio
 from include.label.studio.interface import Question, Shown, interface
-from include.label.studio.project import Sent, ensure_project, people, progress, send, take_back
+from include.label.studio.project import (
+    Sent,
+    ensure_project,
+    find_project,
+    people,
+    progress,
+    send,
+    take_back,
+)
+from include.label.studio.round import Projects
 from include.label.studio.tasks import key_of, listed, listing
 from include.label.studio.waiting import wait_until_labelled
+from include.label.tools import Server
 from include.local.home import PROJECT, Home
 from include.local.label_studio import USER, LabelStudio, sign_up
+from include.pipeline.label import missing
+from tests.pipeline.reviews import LABELLING, REVIEWS, Reviews, meant
 
 pytestmark = [pytest.mark.xdist_group("label_studio"), pytest.mark.timeout(900)]
 
-REVIEWS = interface([Shown("text")], [Question("text", labels=("good", 'so "so" & <so>'))])
+SENTIMENT = interface([Shown("text")], [Question("text", labels=("good", 'so "so" & <so>'))])
 SENDER = """
 import os, sys
 from include.label.studio.connection import Studio
@@ -111,7 +123,7 @@ def test_an_interface_that_is_none_is_refused_with_the_servers_reason(studio):
 
 
 def test_a_round_of_two_annotators_comes_back_whole(server, studio, second, tmp_path):
-    project = ensure_project(studio, "Reviews", REVIEWS, overlap=2)
+    project = ensure_project(studio, "Reviews", SENTIMENT, overlap=2)
     assert send(studio, project, tasks("a", "b", "c")) == Sent(new=3, known=0)
     assert send(studio, project, tasks("a", "b", "c", "d")) == Sent(new=1, known=3)
     assert progress(studio, project).lacking == ((2, 4),)
@@ -139,8 +151,37 @@ def test_a_round_of_two_annotators_comes_back_whole(server, studio, second, tmp_
     assert [len(task["predictions"]) for task in taken.read()] == [1, 1, 1, 1]
 
 
+def test_a_dataset_s_round_is_asked_answered_and_landed(server, second, warehouse_url, tmp_path):
+    shop = Reviews(warehouse_url, tmp_path)
+    shop.tool = Projects(Server(server.url, server.token))
+    labelling = LABELLING.model_copy(update={"tool": "label_studio", "connection": "label_studio", "batch": 9})
+    dataset = REVIEWS.model_copy(update={"labelling": labelling})
+    shop.curated("run_1", dataset)
+    asked = shop.ask("label_1", dataset)
+    assert missing(shop.url, dataset, asked, shop.tool) == 9
+    with Studio(server.url, server.token) as studio:
+        held = listed(listing(find_project(studio, asked.place), ("data",)), studio.get)
+    for token in (server.token, second):
+        with httpx.Client(
+            base_url=server.url, headers={"Authorization": f"Token {token}"}, timeout=60, trust_env=False
+        ) as client:
+            for task in held:
+                choice = {"choices": [meant(key_of(task))]}
+                said = [{"from_name": "label", "to_name": "body", "type": "choices", "value": choice}]
+                client.post(f"/api/tasks/{task['id']}/annotations/", json={"result": said, "lead_time": 1})
+    assert missing(shop.url, dataset, asked, shop.tool) == 0
+    result = shop.settle(asked, dataset)
+    assert (result.answers, result.labels, result.faults) == (18, 9, ())
+    landed = shop.rows("SELECT key, label, origin FROM landing.labels_reviews_labels")
+    assert {key for key, _, _ in landed} == {key_of(task) for task in held}
+    assert all(label == meant(key) and origin == "person" for key, label, origin in landed)
+    who = shop.rows("SELECT DISTINCT annotator, tool FROM (SELECT annotator, annotation->>'tool' AS tool"
+                    " FROM landing.labels_reviews_answers) AS a ORDER BY 1")  # fmt: skip
+    assert who == sorted([(USER, "label_studio"), ("second@example.org", "label_studio")])
+
+
 def test_a_task_deleted_in_the_tool_is_told_by_key_and_can_be_sent_again(server, studio, tmp_path):
-    project = ensure_project(studio, "Deleted ones", REVIEWS)
+    project = ensure_project(studio, "Deleted ones", SENTIMENT)
     send(studio, project, tasks("a", "b", "c"))
     gone = next(task["id"] for task in listed(listing(project, ("meta",)), studio.get) if key_of(task) == "b")
     studio.delete(f"/api/tasks/{gone}/")
@@ -151,7 +192,7 @@ def test_a_task_deleted_in_the_tool_is_told_by_key_and_can_be_sent_again(server,
 
 
 def test_a_killed_sending_is_made_good_and_nothing_is_there_twice(server, studio):
-    project, count = ensure_project(studio, "Killed", REVIEWS), 3_000
+    project, count = ensure_project(studio, "Killed", SENTIMENT), 3_000
     command = [sys.executable, "-c", SENDER, server.url, str(project), str(count)]
     sending = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "TOKEN": server.token})
     while progress(studio, project).tasks == 0:
@@ -167,7 +208,7 @@ def test_a_killed_sending_is_made_good_and_nothing_is_there_twice(server, studio
 
 
 def test_waiting_ends_with_the_last_annotation_and_tells_what_is_missing_before(server, studio):
-    project = ensure_project(studio, "Waited for", REVIEWS)
+    project = ensure_project(studio, "Waited for", SENTIMENT)
     send(studio, project, tasks("a", "b"))
 
     def wait(timeout, **options):

@@ -5,6 +5,7 @@ import io
 import json
 from datetime import UTC, datetime
 
+from include.label.hand_over import Sheets
 from include.pipeline import augment
 from include.pipeline.build import build
 from include.pipeline.label import ask, set_aside
@@ -65,7 +66,7 @@ class Reviews:
     """The warehouse at `url`, and `folder` as object storage, suites, SQL and reports."""
 
     def __init__(self, url, folder):
-        self.url, self.folder = url, folder
+        self.url, self.folder, self.tool = url, folder, Sheets(folder)
         with transaction(url) as connection, connection.cursor() as cursor:
             cursor.execute(LANDED, (ROWS,))
         (folder / "reviews.sql").write_text(SQL)
@@ -97,10 +98,10 @@ class Reviews:
         return publish(self.url, dataset, audited, at=AT, code="c0ffee")
 
     def ask(self, run, dataset=REVIEWS):
-        return ask(self.url, dataset, run, self.folder, at=AT)
+        return ask(self.url, dataset, run, self.tool, storage=self.folder, at=AT)
 
     def settle(self, asked, dataset=REVIEWS):
-        return settle(self.url, dataset, asked, self.folder, at=AT)
+        return settle(self.url, dataset, asked, self.tool, at=AT)
 
     def handed_out(self, asked):
         """The keys on the round's sheet."""

@@ -38,7 +38,7 @@ def test_rows_without_a_label_pass_the_gate_wait_for_one_and_are_in_the_next_ver
     asked = shop.ask("label_1")
     assert (asked.items, asked.waiting) == (40, GOOD)
     shop.answer(asked, ann=honest, bob=one_in_ten_wrong)
-    assert missing(shop.url, REVIEWS, asked, shop.folder) == 0
+    assert missing(shop.url, REVIEWS, asked, shop.tool) == 0
     result = shop.settle(asked)
     assert (result.answered, result.answers, result.annotators, result.labels) == (40, 80, 2, 40)
 
@@ -151,7 +151,7 @@ def test_good_answers_are_taken_and_bad_ones_told_with_every_reason(shop):
 def test_a_round_that_nobody_answers_is_told_so_and_its_rows_are_asked_about_again(shop):
     shop.curated("run_1")
     asked = shop.ask("label_1")
-    assert missing(shop.url, REVIEWS, asked, shop.folder) == 40
+    assert missing(shop.url, REVIEWS, asked, shop.tool) == 40
     with pytest.raises(GateRejected, match="none of 40 items was answered"):
         shop.settle(asked)
     assert shop.handed_out(shop.ask("label_2")) == shop.handed_out(asked)
@@ -161,7 +161,7 @@ def test_one_annotator_alone_agrees_with_nobody(shop):
     shop.curated("run_1")
     asked = shop.ask("label_1")
     shop.answer(asked, ann=honest)
-    assert missing(shop.url, REVIEWS, asked, shop.folder) == 40
+    assert missing(shop.url, REVIEWS, asked, shop.tool) == 40
     with pytest.raises(GateRejected, match=r"agreement \(krippendorff\) is undefined"):
         shop.settle(asked)
 

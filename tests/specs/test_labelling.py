@@ -13,6 +13,7 @@ WELL = {"question": "Good?", "classes": ("no", "yes"), "show": ("body",)}
         ({"classes": ("yes", "yes")}, "classes must be different: yes"),
         ({"overlap": 1}, "one annotator a row agrees with nobody"),
         ({"overlap": 1, "min_agreement": None}, "dawid_skene compares annotators"),
+        ({"tool": "label_studio"}, "tool='label_studio' and connection, an Airflow connection, go together"),
         ({"choose": "stratified"}, "choose='stratified' and strata, a column, go together"),
         ({"show": ()}, "show"),
         ({"question": ""}, "question"),

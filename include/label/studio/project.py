@@ -73,6 +73,17 @@ def ensure_project(studio: Studio, title: str, interface: str, *, overlap: int =
     return project
 
 
+def find_project(studio: Studio, title: str) -> int:
+    """The id of the project with this title. Raises FatalError if there is none, or several."""
+    found = _titled(studio, title, ())
+    if len(found) != 1:
+        raise FatalError(
+            f"Label Studio has {len(found)} projects titled {title!r}.",
+            fix="give the project its title back, or take the round back by hand from an export.",
+        )
+    return int(found[0]["id"])
+
+
 def send(studio: Studio, project: int, tasks: Iterable[Task]) -> Sent:
     """Send the tasks whose items the project does not hold yet, with their predictions.
 

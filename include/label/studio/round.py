@@ -1,0 +1,66 @@
+"""A round of labelling as a project of a Label Studio."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from include.core.annotations import Annotation, Item, Labelled
+from include.label.formats.judge import Fault, Judged, judge
+from include.label.formats.label_studio import labelled_of, to_tasks
+from include.label.studio import project as projects
+from include.label.studio.connection import Studio
+from include.label.studio.interface import Question, Shown, interface
+from include.label.tools import Server
+from include.specs import Labelling
+from include.warehouse.staging import slug
+
+
+class Projects:
+    """The projects of the server: one a round, so that a row can be asked about again in a later one."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def place(self, dataset: str, run: str) -> str:
+        """The project's title. The run's own part comes first, since a title is cut at 50 characters."""
+        return f"{slug(run)} {dataset}"[: projects.LONGEST_TITLE].strip()
+
+    def send(self, place: str, items: Sequence[Item], declared: Labelling) -> None:
+        """Make the project, and send the tasks that it does not hold yet."""
+        shown = [Shown(column) for column in declared.show]
+        question = Question(column=declared.show[0], labels=declared.classes, hint=declared.question)
+        with Studio(self._server.url, self._server.token) as studio:
+            project = projects.ensure_project(
+                studio,
+                place,
+                interface(shown, [question]),
+                overlap=declared.overlap,
+                guideline=declared.guideline,
+            )
+            projects.send(studio, project, to_tasks(items))
+
+    def take_back(self, place: str, items: Sequence[Item], declared: Labelling) -> Judged:
+        """All answers in one export; a task that was deleted there is a fault, and its item has no answers."""
+        keys = [item.key for item in items]
+        with Studio(self._server.url, self._server.token) as studio, TemporaryDirectory() as folder:
+            project = projects.find_project(studio, place)
+            taken = projects.take_back(studio, project, Path(folder) / "export.json", keys)
+            people = {str(number): address for number, address in projects.people(studio).items()}
+            found = [_named(labelled_of(task), people) for task in taken.read()]
+        judged = judge(found, declared.classes, keys)
+        gone = [Fault(f"task of item {key!r}", key, ("it was deleted in Label Studio",)) for key in taken.deleted]
+        return Judged(judged.labelled, (*judged.faults, *gone))
+
+    def lacking(self, place: str, items: Sequence[Item], declared: Labelling) -> int:
+        """How many tasks are open, as the server counts them."""
+        with Studio(self._server.url, self._server.token) as studio:
+            return projects.progress(studio, projects.find_project(studio, place)).open
+
+
+def _named(one: Labelled, people: dict[str, str]) -> Labelled:
+    """An export calls annotators by number; who they are is the server's knowledge."""
+
+    def named(annotation: Annotation) -> Annotation:
+        return annotation.model_copy(update={"annotator": people.get(annotation.annotator, annotation.annotator)})
+
+    return one.model_copy(update={"annotations": tuple(map(named, one.annotations))})

@@ -1,0 +1,76 @@
+"""A round as a project (of a stand-in): what is shown, who said what, and what cannot be taken."""
+
+import pytest
+
+from include.core.annotations import Item
+from include.core.errors import FatalError
+from include.label.studio.round import Projects
+from include.label.tools import Server
+from include.specs import Labelling
+from tests.label.studio.stand_in import TOKEN
+
+DECLARED = Labelling(
+    question="Is it <good>?", classes=("no", "yes"), show=("body", "stars"), guideline="Read it twice.",
+    tool="label_studio", connection="label_studio",
+)  # fmt: skip
+ITEMS = [Item(key=key, data={"body": f"text of {key}", "stars": "5"}) for key in ("a", "b", "c")]
+
+
+def said(label, by, number=1):
+    result = [
+        {"id": "x", "type": "choices", "from_name": "label", "to_name": "body", "value": {"choices": [label]}}
+    ]
+    return {
+        "id": number, "completed_by": by, "result": result, "was_cancelled": False, "lead_time": 1.5,
+        "created_at": "2026-05-01T00:00:00Z", "updated_at": "2026-05-01T00:00:00Z",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def projects(stand_in):
+    return Projects(Server(stand_in.url, TOKEN))
+
+
+def test_a_round_s_project_shows_the_declared_columns_and_asks_the_question(stand_in, projects):
+    place = projects.place("reviews", "scheduled__2026-05-01T00:00:00+00:00")
+    for _retry in range(2):
+        projects.send(place, ITEMS, DECLARED)
+    (project,) = stand_in.projects
+    assert (project["title"], project["maximum_annotations"]) == (place, 2)
+    for part in ("$body", "$stars", "Is it &lt;good&gt;?", 'value="yes"'):
+        assert part in project["label_config"]
+    assert [task["data"]["body"] for task in stand_in.tasks] == ["text of a", "text of b", "text of c"]
+
+
+def test_answers_come_back_with_who_gave_them_and_what_cannot_be_taken_is_told(stand_in, projects):
+    place = projects.place("reviews", "run")
+    projects.send(place, ITEMS, DECLARED)
+    stand_in.tasks[0]["annotations"] = [said("yes", 7), said("no", 8, 2)]
+    stand_in.tasks[1]["annotations"] = [said("maybe", 7)]
+    del stand_in.tasks[2]
+    found = projects.take_back(place, ITEMS, DECLARED)
+    answers = [(a.item, a.annotator, a.choice(), a.seconds) for one in found.labelled for a in one.annotations]
+    assert answers == [("a", "ann@example.org", "yes", 1.5), ("a", "8", "no", 1.5)]
+    told = {fault.key: fault.reasons for fault in found.faults}
+    assert told == {"b": ("'maybe' is none of the classes no, yes",), "c": ("it was deleted in Label Studio",)}
+
+
+def test_open_tasks_are_counted_by_the_server(stand_in, projects):
+    place = projects.place("reviews", "run")
+    projects.send(place, ITEMS, DECLARED)
+    stand_in.tasks[0]["total_annotations"] = 2
+    assert projects.lacking(place, ITEMS, DECLARED) == 2
+
+
+def test_a_project_that_was_renamed_is_told_by_its_title(projects):
+    with pytest.raises(FatalError, match="Label Studio has 0 projects titled 'x reviews'"):
+        projects.take_back("x reviews", ITEMS, DECLARED)
+
+
+def test_titles_of_long_names_fit_and_stay_apart(projects):
+    titles = {projects.place("d" * 40, f"scheduled__2026-05-0{day}T00:00:00+00:00") for day in range(1, 5)}
+    assert len(titles) == 4 and max(map(len, titles)) <= 50
+
+
+def test_a_token_is_in_no_message():
+    assert TOKEN not in repr(Server("http://127.0.0.1", TOKEN))
