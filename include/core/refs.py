@@ -137,7 +137,10 @@ class Gated(Ref):
 
 
 class Asked(Ref):
-    """A round of labelling: `items` rows of the `waiting` ones were given to annotators, by `tool`, at `place`."""
+    """A round of labelling: `items` rows of the `waiting` ones were given to annotators, by `tool`, at `place`.
+
+    Of `prelabelled` others a model or rules were sure.
+    """
 
     dataset: str
     run: str
@@ -145,12 +148,14 @@ class Asked(Ref):
     place: str
     items: int
     waiting: int
+    prelabelled: int = 0
 
 
 class LabelResult(Ref):
     """What came of a round: `answers` to `answered` items by `annotators`, and `labels` rows that have one now.
 
-    `agreement` is the measure with its value and interval, `batch` the one in which all of it was landed.
+    `agreement` is the measure with its value and interval, `audit` how right a model or rules were where people
+    checked them, `batch` the one in which all of it was landed.
     """
 
     dataset: str
@@ -161,6 +166,7 @@ class LabelResult(Ref):
     labels: int
     faults: tuple[str, ...] = ()
     agreement: dict[str, Any] = Field(default_factory=dict)
+    audit: dict[str, Any] = Field(default_factory=dict)
     decision: GateDecision
     batch: int | None = None
 

@@ -1,23 +1,26 @@
 """Labelling up to the answers: set aside rows that have no label, ask about some of them, see what is answered."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from include.core.annotations import Item
+from include.core.annotations import Annotation, Choice, Item
 from include.core.errors import FatalError
 from include.core.refs import Asked, Gated
 from include.label.tools import Tool
-from include.pipeline.choose import choose
 from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction
 from include.warehouse.labels import known_labels
 from include.warehouse.staging import queue_name, table_name
+
+if TYPE_CHECKING:
+    from include.label.prelabel import Prediction
+    from include.pipeline.prelabel import Said
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,10 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
     `storage` is the root of the object storage, for strategies that look at images. A retry of the run asks the
     same. Raises FatalError before the dataset was curated for the first time.
     """
+    from include.pipeline.choose import choose
+    from include.pipeline.pool import read
+    from include.pipeline.prelabel import Said, said_of
+
     declared = labelling_of(dataset)
     with transaction(warehouse_url) as connection:
         with connection.cursor() as cursor:
@@ -85,7 +92,14 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
         labels = known_labels(connection, dataset.name)
         waiting = _waiting(connection, dataset, labels)
         count = min(declared.batch, _left(connection, dataset), len(waiting))
-        chosen = choose(connection, dataset, labels, count, declared=declared, storage=storage) if count else ()
+        said, chosen = Said(), tuple[str, ...]()
+        if count:
+            rows = read(connection, dataset, declared, labels)
+            said = said_of(connection, dataset, declared, rows, storage)
+            checked = tuple(one.key for one in said.parted.audited[:count])
+            sure = {one.key for one in (*said.parted.labelled, *said.parted.audited)}
+            rest = count - len(checked)
+            chosen = (*checked, *(choose(dataset, declared, rows.without(sure), rest, storage) if rest else ()))
         asked = Asked(
             dataset=dataset.name,
             run=run,
@@ -93,12 +107,33 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
             place=tool.place(dataset.name, run),
             items=len(chosen),
             waiting=len(waiting),
+            prelabelled=len(said.parted.labelled),
         )
         if chosen:
-            tool.send(asked.place, [waiting[key] for key in chosen], declared)
-            label_rounds.record_round(connection, asked, list(chosen), at)
+            tool.send(asked.place, _shown(waiting, chosen, said), declared)
+            label_rounds.record_round(connection, asked, chosen, _told(said), at)
     log.info("%s of %s rows of %s that wait were asked about", len(chosen), len(waiting), dataset.name)
     return asked
+
+
+def _shown(waiting: Mapping[str, Item], chosen: Sequence[str], said: "Said") -> list[Item]:
+    """The items, with what is said of them; of those that are to check it, nothing."""
+    predicted = {one.key: one for one in said.parted.review}
+    return [
+        waiting[key].model_copy(update={"predictions": (_prediction(predicted[key]),) if key in predicted else ()})
+        for key in chosen
+    ]
+
+
+def _prediction(said: "Prediction") -> Annotation:
+    choice = Choice(labels=(said.label,), score=said.confidence)
+    return Annotation(item=said.key, annotator="sluice", regions=(choice,), origin="model")
+
+
+def _told(said: "Said") -> dict[str, Any]:
+    parts = {"labelled": said.parted.labelled, "audited": said.parted.audited}
+    told = {name: {one.key: [one.label, one.confidence] for one in part} for name, part in parts.items()}
+    return {**told, "rules": said.rules}
 
 
 def missing(warehouse_url: str, dataset: Dataset, asked: Asked, tool: Tool) -> int:

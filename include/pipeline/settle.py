@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
@@ -70,13 +71,16 @@ def _settled(connection: Connection, dataset: Dataset, asked: Asked, taken: Judg
         )
     found = agreement(votes, declared.measure, seed=seed_of(dataset.name, declared.seed, "agreement"))
     decision = judge(found, declared.min_agreement)
-    news = News(answers)
+    news, audit = News(answers), dict[str, Any]()
     if decision.decision != "reject":
         news = _consolidated(connection, dataset, asked.run, answers)
+        audit, more, warnings = _prelabelled(connection, dataset, asked.run, news)
+        news = replace(news, labels=(*news.labels, *more))
+        decision = decision.model_copy(update={"warnings": (*decision.warnings, *warnings)})
     batch = land_labels(connection, dataset.name, news, at)
     return LabelResult(
         dataset=dataset.name, run=asked.run, **counts, faults=faults, labels=len(news.labels),
-        agreement=asdict(found), decision=decision, batch=batch.batch,
+        agreement=asdict(found), audit=audit, decision=decision, batch=batch.batch,
     )  # fmt: skip
 
 
@@ -110,6 +114,37 @@ def _consolidated(connection: Connection, dataset: Dataset, run: str, answers: t
     had = known_labels(connection, dataset.name)
     gone = {label.key for label in labels} - {label.key for label in sure}
     return News(answers, tuple(sure), tuple(sorted(gone & had.keys())))
+
+
+def _prelabelled(
+    connection: Connection, dataset: Dataset, run: str, news: News
+) -> tuple[dict[str, Any], list[Label], tuple[str, ...]]:
+    """How right a model or rules were where people checked them, the labels that they may give, and warnings."""
+    from include.label.prelabel import Prediction, Prelabelled, audited
+
+    declared = labelling_of(dataset)
+    said = label_rounds.said_before(connection, dataset.name, run)
+    parts = {
+        name: tuple(Prediction(key, *told) for key, told in sorted(said.get(name, {}).items()))
+        for name in ("labelled", "audited")
+    }
+    if declared.prelabel is None or not parts["labelled"]:
+        return {}, [], ()
+    answers = {label.key: label.label for label in news.labels}
+    if not any(one.key in answers for one in parts["audited"]):
+        return {}, [], (f"{len(parts['labelled'])} rows are not pre-labelled: nobody checked a sample of them",)
+    found = audited(Prelabelled(parts["labelled"], parts["audited"], ()), answers)
+    audit = asdict(found) | {"overconfident": found.overconfident}
+    if found.overconfident:
+        why = f"{found.right} of {found.rows} checked rows were right, {found.claimed:.1%} were claimed"
+        return audit, [], (f"{len(parts['labelled'])} rows are not pre-labelled: {why}",)
+    origin = {"model": "model", "rules": "rule"}[declared.prelabel.by]
+    labels = [
+        Label(one.key, one.label, one.confidence, origin, 0, {one.label: one.confidence}, run)
+        for one in parts["labelled"]
+        if one.key not in answers
+    ]
+    return audit, labels, ()
 
 
 def _votes(answers: Sequence[Annotation]) -> list[tuple[str, str, str]]:

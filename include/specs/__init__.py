@@ -2,7 +2,7 @@
 
 from include.specs.dataset import Augment, Balance, Dataset, Drift, GatePolicy, Retention, Split
 from include.specs.export import Export
-from include.specs.labelling import Labelling
+from include.specs.labelling import Labelling, Prelabel
 from include.specs.leakage import Leakage
 from include.specs.personal import Pii, Subject, Via
 from include.specs.source import CrawlPolicy, PostgresSource, SiteSource, Source
@@ -19,6 +19,7 @@ __all__ = [
     "Leakage",
     "Pii",
     "PostgresSource",
+    "Prelabel",
     "Retention",
     "SiteSource",
     "Source",

@@ -5,9 +5,24 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from include.specs.base import Spec
+from include.specs.rules import Rule
 
 # A class is a word on a form, a cell of a sheet and a value of the label column.
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+class Prelabel(Spec):
+    """Rows that a model (of the labels so far) or the declared rules are sure of are labelled by them.
+
+    Sure is a calibrated probability of `threshold` or more; no more than the share `most` of the rows that wait
+    are taken. The share `audit` of these, at least one, is given to people all the same, who do not see what was
+    said: if it claims more than they bear out, none of the round's is taken.
+    """
+
+    by: Literal["model", "rules"] = "model"
+    threshold: float = Field(default=0.95, gt=0, le=1)
+    most: float = Field(default=0.5, gt=0, le=1)
+    audit: float = Field(default=0.1, gt=0, le=1)
 
 
 class Labelling(Spec):
@@ -23,6 +38,9 @@ class Labelling(Spec):
     `min_agreement` reaches no version; with None nothing is asked of it. `consolidate` makes one label of several
     answers; one that is less sure than `min_confidence` is none, and its row is asked about again. `seed` draws
     what chance decides.
+
+    With `prelabel` a model, or the `rules` through the `label_model`, label what they are sure of, and annotators
+    may see what is said of the others.
     """
 
     question: str = Field(min_length=1)
@@ -41,12 +59,17 @@ class Labelling(Spec):
     consolidate: str = "dawid_skene"
     min_confidence: float = Field(default=0, ge=0, le=1)
     within: float = Field(default=72, gt=0, le=24 * 365)
+    rules: tuple[Rule, ...] = ()
+    label_model: str = "dawid_skene"
+    prelabel: Prelabel | None = None
     seed: int = 0
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if twice := sorted({name for name in self.classes if self.classes.count(name) > 1}):
             raise ValueError(f"classes must be different: {', '.join(twice)}")
+        if self.prelabel and self.prelabel.by == "rules" and not self.rules:
+            raise ValueError("prelabel by rules needs rules")
         if (self.tool == "label_studio") != (self.connection is not None):
             raise ValueError("tool='label_studio' and connection, an Airflow connection, go together")
         if (self.choose == "stratified") != (self.strata is not None):

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json
 
-from include.core.refs import Asked, GateDecision, LabelResult
+from include.core.refs import Asked, LabelResult
 
 
-def record_round(connection: Connection, asked: Asked, items: Sequence[str], at: datetime) -> None:
+def record_round(
+    connection: Connection, asked: Asked, items: Sequence[str], said: dict[str, Any], at: datetime
+) -> None:
+    """`said` has what a model or rules were sure of: `labelled` and `audited`, each [label, confidence] by key."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, asked_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            (asked.dataset, asked.run, asked.tool, asked.place, list(items), asked.waiting, at),
+            "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, said, asked_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (asked.dataset, asked.run, asked.tool, asked.place, list(items), asked.waiting, Json(said), at),
         )
 
 
@@ -22,14 +26,25 @@ def asked_before(connection: Connection, dataset: str, run: str) -> tuple[Asked,
     """The run's round, and the keys of its rows."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT tool, place, items, waiting FROM sluice.label_rounds WHERE dataset = %s AND run = %s",
+            "SELECT tool, place, items, waiting, said FROM sluice.label_rounds WHERE dataset = %s AND run = %s",
             (dataset, run),
         )
         if (row := cursor.fetchone()) is None:
             return None
-    tool, place, items, waiting = row
-    asked = Asked(dataset=dataset, run=run, tool=tool, place=place, items=len(items), waiting=waiting)
+    tool, place, items, waiting, said = row
+    asked = Asked(
+        dataset=dataset, run=run, tool=tool, place=place, items=len(items), waiting=waiting,
+        prelabelled=len(said.get("labelled", {})),
+    )  # fmt: skip
     return asked, items
+
+
+def said_before(connection: Connection, dataset: str, run: str) -> dict[str, Any]:
+    """What a model or rules were sure of when the round was asked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT said FROM sluice.label_rounds WHERE dataset = %s AND run = %s", (dataset, run))
+        (said,) = cursor.fetchone() or ({},)
+    return dict(said)
 
 
 def asked_in_all(connection: Connection, dataset: str) -> int:
@@ -46,11 +61,11 @@ def record_result(connection: Connection, result: LabelResult, at: datetime) -> 
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sluice.label_results (dataset, run, answered, answers, annotators, labels, faults,"
-            " agreement, decision, reasons, warnings, batch, settled_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " agreement, audit, decision, reasons, warnings, batch, settled_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 result.dataset, result.run, result.answered, result.answers, result.annotators, result.labels,
-                Json(result.faults), Json(result.agreement), result.decision.decision,
+                Json(result.faults), Json(result.agreement), Json(result.audit), result.decision.decision,
                 list(result.decision.reasons), list(result.decision.warnings), result.batch, at,
             ),
         )  # fmt: skip
@@ -60,16 +75,10 @@ def results(connection: Connection, dataset: str) -> list[LabelResult]:
     """What came of every round so far, in their order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT run, answered, answers, annotators, labels, faults, agreement, decision, reasons, warnings,"
-            " batch FROM sluice.label_results WHERE dataset = %s ORDER BY settled_at, run",
+            "SELECT run, answered, answers, annotators, labels, faults, agreement, audit, batch,"
+            " jsonb_build_object('decision', decision, 'reasons', reasons, 'warnings', warnings) AS decision"
+            " FROM sluice.label_results WHERE dataset = %s ORDER BY settled_at, run",
             (dataset,),
         )
-        return [
-            LabelResult(
-                dataset=dataset, run=run, answered=answered, answers=answers, annotators=annotators, labels=labels,
-                faults=tuple(faults), agreement=agreement, batch=batch,
-                decision=GateDecision(decision=decision, reasons=tuple(reasons), warnings=tuple(warnings)),
-            )
-            for run, answered, answers, annotators, labels, faults, agreement, decision, reasons, warnings, batch
-            in cursor.fetchall()
-        ]  # fmt: skip
+        names = [column.name for column in cursor.description or ()]
+        return [LabelResult(dataset=dataset, **dict(zip(names, row, strict=True))) for row in cursor.fetchall()]

@@ -37,7 +37,7 @@ class Projects:
                 overlap=declared.overlap,
                 guideline=declared.guideline,
             )
-            projects.send(studio, project, to_tasks(items))
+            projects.send(studio, project, to_tasks(_said_of(declared.show[0], item) for item in items))
 
     def take_back(self, place: str, items: Sequence[Item], declared: Labelling) -> Judged:
         """All answers in one export; a task that was deleted there is a fault, and its item has no answers."""
@@ -55,6 +55,21 @@ class Projects:
         """How many tasks are open, as the server counts them."""
         with Studio(self._server.url, self._server.token) as studio:
             return projects.progress(studio, projects.find_project(studio, place)).open
+
+
+def _said_of(column: str, item: Item) -> Item:
+    """The item with its predictions on the column that the question is about."""
+    predictions = [
+        one.model_copy(
+            update={
+                "regions": tuple(
+                    r.model_copy(update={"extra": {**r.extra, "to_name": column}}) for r in one.regions
+                )
+            }
+        )
+        for one in item.predictions
+    ]
+    return item.model_copy(update={"predictions": tuple(predictions)})
 
 
 def _named(one: Labelled, people: dict[str, str]) -> Labelled:

@@ -9,11 +9,13 @@ CREATE TABLE IF NOT EXISTS sluice.label_rounds (
     place text NOT NULL,
     items text[] NOT NULL,
     waiting bigint NOT NULL,
+    said jsonb NOT NULL,
     asked_at timestamptz NOT NULL,
     PRIMARY KEY (dataset, run)
 );
 COMMENT ON TABLE sluice.label_rounds IS
-    'One row a round: the keys of the rows that were given to annotators, where, and how many rows waited for a label.';
+    'One row a round: the keys of the rows that were given to annotators, where, and how many rows waited for a label. said is
+     what a model or rules were sure of: rows that they label, rows that people check, and how each rule did.';
 
 CREATE TABLE IF NOT EXISTS sluice.label_results (
     dataset text NOT NULL,
@@ -24,6 +26,7 @@ CREATE TABLE IF NOT EXISTS sluice.label_results (
     labels bigint NOT NULL,
     faults jsonb NOT NULL,
     agreement jsonb NOT NULL,
+    audit jsonb NOT NULL,
     decision text NOT NULL CHECK (decision IN ('publish', 'reject')),
     reasons text[] NOT NULL,
     warnings text[] NOT NULL,

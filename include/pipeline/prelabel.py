@@ -1,0 +1,97 @@
+"""What a model or the declared rules say of the rows that wait, and which of those they label themselves."""
+
+import logging
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from sklearn.linear_model import LogisticRegression  # noqa: TID253
+
+from include.core.errors import FatalError
+from include.core.seeds import seed_of
+from include.label.choose import UNLABELLED
+from include.label.functions import apply
+from include.label.label_model import label_model
+from include.label.prelabel import Prelabelled, calibrated, prelabel
+from include.label.sql_rules import matches
+from include.label.vote_matrix import as_table
+from include.pipeline.pool import Rows, features_of
+from include.specs import Dataset, Labelling
+from include.specs.rules import Sql
+from include.warehouse.staging import queue_name
+
+log = logging.getLogger(__name__)
+
+NOTHING = Prelabelled((), (), ())
+# A calibrated model needs so many labels of each class; below that, people label alone.
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The rows that wait, parted by what is said of them; and how the rules did, one entry a rule."""
+
+    parted: Prelabelled = NOTHING
+    rules: list[dict[str, Any]] = field(default_factory=list)
+
+
+def said_of(connection: Connection, dataset: Dataset, declared: Labelling, rows: Rows, storage: Any) -> Said:
+    """By `declared.prelabel`; nothing where it is not declared, or while there are too few labels for a model."""
+    if declared.prelabel is None:
+        return Said()
+    seed = seed_of(dataset.name, declared.seed, "prelabel")
+    told: list[dict[str, Any]] = []
+    if declared.prelabel.by == "rules":
+        probabilities, told = _by_rules(connection, dataset, declared, rows)
+    else:
+        found = _by_model(dataset, declared, rows, storage, seed)
+        if found is None:
+            log.info("too few labels of %s for a model: people label alone", dataset.name)
+            return Said()
+        probabilities = found
+    # Rows on which no rule has a say are people's.
+    waiting = np.flatnonzero((rows.labels == UNLABELLED) & ~np.isnan(probabilities).any(axis=1))
+    bounds = declared.prelabel.model_dump(include={"threshold", "most", "audit"})
+    keys = [rows.keys[place] for place in waiting]
+    parted = prelabel(keys, probabilities[waiting], declared.classes, **bounds, seed=seed)
+    return Said(parted, told)
+
+
+def _by_model(dataset: Dataset, declared: Labelling, rows: Rows, storage: Any, seed: int) -> np.ndarray | None:
+    known = np.flatnonzero(rows.labels != UNLABELLED)
+    counts = np.bincount(rows.labels[known], minlength=len(declared.classes))
+    if (counts < FOLDS).any():
+        return None
+    features = features_of(dataset, rows, storage, seed)
+    model = calibrated(
+        LogisticRegression(max_iter=1000, random_state=seed), features[known],
+        [declared.classes[place] for place in rows.labels[known]], [rows.keys[place] for place in known],
+        folds=FOLDS, seed=seed,
+    )  # fmt: skip
+    order = [list(model.classes_).index(name) for name in declared.classes]
+    probabilities: np.ndarray = model.predict_proba(features)[:, order]
+    return probabilities
+
+
+def _by_rules(
+    connection: Connection, dataset: Dataset, declared: Labelling, rows: Rows
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """Probabilities (n, classes), NaN where no rule has a say, and how each rule did where the class is known."""
+    in_sql = [rule for rule in declared.rules if isinstance(rule, Sql)]
+    table = sql.Identifier("staging", queue_name(dataset.name))
+    true = matches(connection, in_sql, table, key="_id", keys=rows.keys)
+    votes = apply(declared.rules, rows.table, declared.classes, key="_id", matches=true)
+    if not votes.covered:
+        raise FatalError(
+            f"None of {len(declared.rules)} rules has a say on any of {len(rows.keys)} rows of {dataset.name}.",
+            fix="mend the rules' words, patterns and conditions.",
+        )
+    reports = votes.report(rows.labels)
+    log.info("the rules of %s:\n%s", dataset.name, as_table(reports))
+    fitted = label_model(declared.label_model)(votes.votes, len(declared.classes), known=rows.labels)
+    said = (votes.votes != UNLABELLED).any(axis=1)
+    probabilities = np.where(said[:, None], fitted.probabilities, np.nan)
+    accuracy = [None if np.isnan(report.accuracy) else report.accuracy for report in reports]
+    return probabilities, [asdict(r) | {"accuracy": share} for r, share in zip(reports, accuracy, strict=True)]
