@@ -68,8 +68,8 @@ FORMATS: dict[str, Format] = {
         _of(*KINDS) - {"polyline", "mask"},
         _of("item.key", "annotation.annotator", "annotation.at", "annotation.seconds", "annotation.id",
             "region.name", "region.rotation", "region.text"),
-        _of("item.data"),
-        "data comes back as text; a figure needs the image's size",
+        _of("item.data", "annotation.extra"),
+        "data comes back as text; a figure needs the image's size; of `extra` agreement and history",
     ),
     "coco": Format(
         "COCO", "JSON", "coco", _of("rectangle", "polygon"), _IMAGE | {"region.score", "region.extra"},

@@ -320,10 +320,26 @@ def test_a_csv_of_label_studio_is_read_by_its_columns_places():
     assert through(label_studio_csv, [first, waiting]) == ((), True)
 
 
-def test_a_csv_whose_controls_stand_elsewhere_is_read_with_their_names():
-    data = b"mood,id,text,annotator,annotation_id\npos,1,fine,3,7\n"
-    (one,) = label_studio_csv.read(data, controls=["mood"])
-    assert (one.annotations[0].choice("mood"), one.item.data) == ("pos", {"text": "fine"})
+SORTED = b"""agreement\tannotation_id\tannotator\tcreated_at\tid\tlead_time\tmood\ttext\tupdated_at\twhy\r
+0.5\t7\t"ann@example.com"\t"2026-01-02T03:04:05Z"\t1\t4.5\t"pos"\t"fine"\t"2026-01-02T03:05:00Z"\t"so"\r
+"""
+
+
+def test_a_file_that_label_studio_wrote_is_read_with_the_names_of_its_controls():
+    (one,) = label_studio_csv.read(SORTED, controls={"mood": "choices", "why": "textarea"})
+    (said,) = one.annotations
+    assert (said.choice("mood"), said.regions[1], one.item.data) == (
+        "pos", Words(name="why", texts=("so",)), {"text": "fine"},
+    )  # fmt: skip
+    assert said.extra == {"agreement": "0.5", "created_at": "2026-01-02T03:04:05Z"}
+    assert through(label_studio_csv, [one]) == ((), True)
+
+
+def test_a_file_whose_controls_nobody_names_is_refused():
+    with pytest.raises(FatalError, match=r"Which of the columns .*mood.* are controls"):
+        label_studio_csv.read(SORTED)
+    with pytest.raises(FatalError, match="no column 'moods'"):
+        label_studio_csv.read(SORTED, controls=["moods"])
 
 
 @pytest.mark.parametrize(
