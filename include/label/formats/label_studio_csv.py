@@ -1,8 +1,8 @@
 """Label Studio's CSV and TSV: a row an annotation, a column for each piece of data and for each control.
 
-Source: "Export annotations" (labelstud.io/guide) and the converter of its SDK, which puts a single choice, or text,
-as it is and all else as JSON. It sorts the columns, so that nothing tells those of data from those of controls: the
-latter must be named. A file written here has them between `id` and `annotator`, which tells them.
+Source: "Export annotations" (labelstud.io/guide) and its SDK's converter, which puts a single choice, or text, as
+it is, and all else as JSON. It sorts the columns, so that nothing tells those of data from those of controls:
+controls must be named. A file written here has them between `id` and `annotator`, which tells them.
 """
 
 import csv

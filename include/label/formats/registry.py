@@ -77,8 +77,9 @@ FORMATS: dict[str, Format] = {
         "one class a figure, one annotation an image, ids are numbers",
     ),
     "voc": Format(
-        "PASCAL VOC", "ZIP of XML", "voc", _of("rectangle"), _of("item.key"), _of(),
-        "one class a box, one annotation an image; XML holds no control characters",
+        "PASCAL VOC", "ZIP of XML", "voc", _of("rectangle"), _of("item.key"),
+        _of("item.extra", "region.extra"),
+        "one class a box, one annotation an image; `extra` is text; XML holds no control characters",
     ),
     "yolo": Format(
         "YOLO", "ZIP of text", "yolo", _of("rectangle", "polygon"), _of("item.key"), _of(),

@@ -212,7 +212,8 @@ MANIFEST = [
                "annotations": [{"class_id": 0, "left": 111, "top": 134, "width": 61, "height": 128},
                                {"class_id": 5, "left": 161, "top": 250, "width": 30, "height": 30}]},
      "boxes-metadata": {**ABOUT, "objects": [{"confidence": 0.8}, {"confidence": 0.9}],
-                        "class-map": {"0": "dog", "5": "bone"}, "type": "groundtruth/object-detection"}},
+                        "class-map": {"0": "dog", "5": "bone"}, "adjustment-status": "adjusted",
+                        "type": "groundtruth/object-detection"}},
     {"source": "Amazon is in Seattle.",
      "ner": {"annotations": {"entities": [{"startOffset": 0, "endOffset": 6, "label": "org"}],
                              "labels": [{"label": "org"}]}},
@@ -233,7 +234,9 @@ def test_a_manifest_is_read_by_the_types_of_its_jobs():
         "s3://b/1.png", "football", "job/1", 0.8,
     )  # fmt: skip
     assert said.at.isoformat() == "2018-10-18T22:18:13.527256+00:00"
-    assert seen.annotations[0].regions[0].labels == ("cat", "dog")
+    (both,) = seen.annotations[0].regions
+    assert (both.labels, both.extra["confidences"]) == (("cat", "dog"), {"cat": 0.9, "dog": 0.2})
+    assert boxes.annotations[0].extra == {"boxes-metadata": {"adjustment-status": "adjusted"}}
     assert [box.labels for box in boxes.annotations[0].regions] == [("dog",), ("bone",)]
     assert (ner.item.key, ner.annotations[0].regions[0].end) == ("Amazon is in Seattle.", 6)
     assert mask.annotations[0].regions[0].kind == "other"
