@@ -187,7 +187,7 @@ class Annotation(_Part):
 class Item(_Part):
     """What is shown to an annotator: its key, its data by name, and what a model said of it before."""
 
-    key: str
+    key: str = Field(min_length=1)
     data: dict[str, Any] = Field(default_factory=dict)
     predictions: tuple[Annotation, ...] = ()
     extra: dict[str, Any] = Field(default_factory=dict)

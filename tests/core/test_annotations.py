@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from include.core.annotations import Annotation, Choice, Keypoint, Labelled, Other, Polygon, Rectangle
+from include.core.annotations import Annotation, Choice, Item, Keypoint, Labelled, Other, Polygon, Rectangle
 
 
 def test_an_annotation_reads_back_from_its_json_with_the_regions_own_kinds():
@@ -30,6 +30,11 @@ def test_what_no_kind_holds_is_kept_with_the_tools_own_word_for_it():
 def test_what_is_no_number_is_no_place(number):
     with pytest.raises(ValidationError, match="finite"):
         Keypoint(labels=(), x=number, y=0)
+
+
+def test_an_item_has_a_key():
+    with pytest.raises(ValidationError, match="key"):
+        Item(key="")
 
 
 def test_a_region_of_an_unknown_kind_is_refused():

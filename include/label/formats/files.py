@@ -102,7 +102,7 @@ def xml_of(source: Source) -> ElementTree.Element:
             f"The XML file declares a document type or an entity ({type(error).__name__}).",
             fix="take the declaration out; no tool's export has one.",
         ) from error
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: of its encoding
         cut = "no element found" in str(error) or "unclosed token" in str(error)
         said = "breaks off: it is half written" if cut else "is no XML"
         raise FatalError(f"The file {said}: {error}.", fix=_AGAIN) from error

@@ -51,12 +51,19 @@ def _labelled(line: Mapping[str, Any]) -> Labelled:
         about = dict(line[f"{name}{_ABOUT}"])
         job = tuple(about.get(part) for part in _JOB[:3])
         regions = _answers(name, line[name], about)
-        extra = {} if regions else {name: line[name], f"{name}{_ABOUT}": line[f"{name}{_ABOUT}"]}
+        extra = _left(name, line[name], about) if regions else {n: line[n] for n in (name, f"{name}{_ABOUT}")}
         known = annotations.get(job) or _job(key, about)
         annotations[job] = known.model_copy(
             update={"regions": (*known.regions, *regions), "extra": {**known.extra, **extra}}
         )
     return Labelled(item=Item(key=key, data=data), annotations=tuple(annotations.values()))
+
+
+def _left(name: str, value: Any, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What the metadata of boxes and entities say of all of them at once."""
+    whole = isinstance(value, dict) and "annotations" in value
+    rest = {n: said for n, said in about.items() if n not in (*_JOB, "class-map", "objects", "entities")}
+    return {f"{name}{_ABOUT}": rest} if whole and rest else {}
 
 
 def _job(key: str, about: Mapping[str, Any]) -> Annotation:
@@ -78,9 +85,12 @@ def _answers(name: str, value: Any, about: dict[str, Any]) -> list[Region]:
         score, label = rest.pop("confidence", None), str(rest.pop("class-name"))
         return [Choice(name=name, labels=(label,), score=score, extra=_beside(rest, value=value))]
     if kind in ("image-classification-multilabel", "text-classification-multilabel"):
-        classes = rest.pop("class-map", {})
+        classes, sure = rest.pop("class-map", {}), rest.pop("confidence-map", {})
         labels = tuple(str(classes[str(place)]) for place in value)
-        return [Choice(name=name, labels=labels, extra=_beside(rest, value=value, multi=True))]
+        # Numbers of classes are the file's own: confidences are kept by name.
+        named = {str(classes[place]): score for place, score in sure.items() if place in classes}
+        told = {"confidences": named} if named else {}
+        return [Choice(name=name, labels=labels, extra=_beside({**rest, **told}, value=value, multi=True))]
     if kind == "object-detection":
         return _boxes(name, value, rest)
     if kind == "text-span":
@@ -158,7 +168,9 @@ def _attribute(
         about = {"entities": [_confidence(s) for s in spans], "type": "groundtruth/text-span"}
     else:
         return {}
-    return {name: value, f"{name}{_ABOUT}": {**about, **_about(annotation)}}
+    left = annotation.extra.get(f"{name}{_ABOUT}")
+    left = left if isinstance(left, dict) and not isinstance(first, Choice) else {}
+    return {name: value, f"{name}{_ABOUT}": {**left, **about, **_about(annotation)}}
 
 
 def _classes(choice: Choice, places: Mapping[str, int], of: str) -> tuple[Any, dict[str, Any]]:
@@ -168,6 +180,9 @@ def _classes(choice: Choice, places: Mapping[str, int], of: str) -> tuple[Any, d
         about = {**extra, "class-name": label, **_confidence(choice), "type": f"groundtruth/{of}-classification"}
         return places[label], about
     named = {str(places[label]): label for label in choice.labels}
+    sure = extra.pop("confidences", None)
+    if isinstance(sure, dict):
+        extra["confidence-map"] = {str(places[label]): sure[label] for label in choice.labels if label in sure}
     about = {**extra, "class-map": named, "type": f"groundtruth/{of}-classification-multilabel"}
     return [places[label] for label in choice.labels], about
 

@@ -16,7 +16,7 @@ from include.label.formats.report import Written, written
 
 KEY = "sluice_key"
 # What an annotation of the file has no field of its own for in the tool; its server leaves it out.
-_OURS = {"tool": "", "batch": "", "origin": ""}
+_OURS = ("tool", "batch", "origin")
 
 
 def task_of(item: Item, annotations: Sequence[Annotation] = ()) -> dict[str, Any]:
@@ -82,23 +82,32 @@ def write(labelled: Sequence[Labelled]) -> Written:
 def _annotation(key: str, said: Mapping[str, Any]) -> Annotation:
     rest = dict(said)
     who = rest.pop("completed_by", None)
+    if isinstance(who, dict) and who != {"email": who.get("email")}:
+        rest["completed_by"] = who
+    return _stated(key, _name(who), "person", rest)
+
+
+def _prediction(key: str, said: Mapping[str, Any]) -> Annotation:
+    rest = dict(said)
+    return _stated(key, str(rest.pop("model_version", None) or ""), "model", rest)
+
+
+def _stated(key: str, who: str, origin: str, rest: dict[str, Any]) -> Annotation:
+    """What annotations and predictions have in common; what has no field of ours stays in `extra`."""
     made, changed = rest.pop("created_at", None), rest.pop("updated_at", None)
     if changed is not None and made is not None and made != changed:
         rest["created_at"] = made
-    if isinstance(who, dict) and who != {"email": who.get("email")}:
-        rest["completed_by"] = who
     ours = {name: rest.pop(name) for name in _OURS if isinstance(rest.get(name), str)}
-    return Annotation(
-        item=key,
-        annotator=_name(who),
-        regions=tuple(region_of(result) for result in rest.pop("result", None) or ()),
-        at=time_of(changed or made),
-        seconds=rest.pop("lead_time", None),
-        id=str(rest.pop("id", "")),
-        skipped=bool(rest.pop("was_cancelled", False)),
-        extra=rest,
-        **ours,
-    )
+    fields = {
+        "item": key,
+        "annotator": who,
+        "at": time_of(changed or made),
+        "seconds": rest.pop("lead_time", None),
+        "id": str(rest.pop("id", "")),
+        "skipped": bool(rest.pop("was_cancelled", False)),
+        "regions": tuple(region_of(result) for result in rest.pop("result", None) or ()),
+    }
+    return Annotation.model_validate({"origin": origin, **ours, **fields, "extra": rest})
 
 
 def _said(annotation: Annotation) -> dict[str, Any]:
@@ -120,25 +129,6 @@ def _said(annotation: Annotation) -> dict[str, Any]:
     if annotation.origin != "person":
         said["origin"] = annotation.origin
     return said | {name: getattr(annotation, name) for name in ("tool", "batch") if getattr(annotation, name)}
-
-
-def _prediction(key: str, said: Mapping[str, Any]) -> Annotation:
-    rest = dict(said)
-    made, changed = rest.pop("created_at", None), rest.pop("updated_at", None)
-    if changed is not None and made is not None and made != changed:
-        rest["created_at"] = made
-    ours = {name: rest.pop(name) for name in _OURS if isinstance(rest.get(name), str)}
-    return Annotation(
-        item=key,
-        annotator=str(rest.pop("model_version", None) or ""),
-        regions=tuple(region_of(result) for result in rest.pop("result", None) or ()),
-        at=time_of(changed or made),
-        seconds=rest.pop("lead_time", None),
-        id=str(rest.pop("id", "")),
-        skipped=bool(rest.pop("was_cancelled", False)),
-        extra=rest,
-        **{"origin": "model", **ours},
-    )
 
 
 def _said_by_model(prediction: Annotation) -> dict[str, Any]:

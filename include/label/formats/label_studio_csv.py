@@ -1,8 +1,8 @@
-"""Label Studio's CSV: a row an annotation, a column for each piece of data and for each control.
+"""Label Studio's CSV and TSV: a row an annotation, a column for each piece of data and for each control.
 
-Source: "Export annotations" (labelstud.io/guide) and its converter, which puts a single choice as it is and all
-else as JSON. The file does not tell columns of data from those of controls but by their place: controls stand
-between `id` and `annotator`.
+Source: "Export annotations" (labelstud.io/guide) and its SDK's converter, which puts a single choice, or text, as
+it is, and all else as JSON. It sorts the columns, so that nothing tells those of data from those of controls:
+controls must be named. A file written here has them between `id` and `annotator`, which tells them.
 """
 
 import csv
@@ -11,23 +11,29 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.core.annotations import Annotation, Choice, Item, Labelled, Other, Region
+from include.core.annotations import Annotation, Choice, Item, Labelled, Other, Region, Words
 from include.core.errors import FatalError
 from include.label.formats.files import MOST_BYTES, Source, dumped, reading, text
-from include.label.formats.label_studio import timestamp
+from include.label.formats.label_studio import time_of, timestamp
 from include.label.formats.label_studio_results import region_of, result_of
 from include.label.formats.report import Written, written
 
 _ASIDE = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time")
+# What the tool says of an annotation besides, where it does.
+_EXTRA = ("agreement", "history")
 
 
-def read(source: Source, controls: Sequence[str] | None = None) -> list[Labelled]:
+def read(source: Source, controls: Mapping[str, str] | Sequence[str] | None = None) -> list[Labelled]:
     """Rows of one `id` are one item's, in the order of their first; data is text.
 
-    `controls` names the columns of controls where they do not stand between `id` and `annotator`.
+    `controls` names the columns of controls, if need be with their type: a bare cell is a choice, or a text where
+    the type is `textarea`. Raises FatalError where they are not named in a file that Label Studio wrote.
     """
     csv.field_size_limit(MOST_BYTES)
-    rows = csv.DictReader(io.StringIO(text(source), newline=""), strict=True)
+    whole = text(source)
+    head = whole.partition("\n")[0]
+    parted = "\t" if head.count("\t") > head.count(",") else ","
+    rows = csv.DictReader(io.StringIO(whole, newline=""), strict=True, delimiter=parted)
     try:
         return _labelled(rows, controls)
     except csv.Error as error:
@@ -36,15 +42,9 @@ def read(source: Source, controls: Sequence[str] | None = None) -> list[Labelled
         ) from error
 
 
-def _labelled(rows: "csv.DictReader[str]", controls: Sequence[str] | None) -> list[Labelled]:
-    header = list(rows.fieldnames or ())
-    if not {"id", "annotator"} <= set(header):
-        raise FatalError(
-            f"The header is {', '.join(header)}; columns id and annotator are missing.",
-            fix="export as CSV from Label Studio, or name the right format.",
-        )
-    chosen = header[header.index("id") + 1 : header.index("annotator")] if controls is None else list(controls)
-    plain = [name for name in header if name not in (*_ASIDE, "id", *chosen)]
+def _labelled(rows: "csv.DictReader[str]", controls: Mapping[str, str] | Sequence[str] | None) -> list[Labelled]:
+    chosen = _controls(list(rows.fieldnames or ()), controls)
+    plain = [name for name in rows.fieldnames or () if name not in (*_ASIDE, *_EXTRA, "id", *chosen)]
     items: dict[str, Item] = {}
     said: dict[str, list[Annotation]] = {}
     for row in rows:
@@ -57,48 +57,75 @@ def _labelled(rows: "csv.DictReader[str]", controls: Sequence[str] | None) -> li
     return [Labelled(item=item, annotations=tuple(said[key])) for key, item in items.items()]
 
 
+def _controls(header: list[str], controls: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
+    """The columns of controls and their types, as far as they are known."""
+    if not {"id", "annotator"} <= set(header):
+        raise FatalError(
+            f"The header is {', '.join(header)}; columns id and annotator are missing.",
+            fix="export as CSV from Label Studio, or name the right format.",
+        )
+    if controls is None:
+        if header.index("annotator") < header.index("id"):
+            raise FatalError(
+                f"Which of the columns {', '.join(header)} are controls? The file does not say.",
+                fix="pass controls=, the names of the labelling interface's controls.",
+            )
+        controls = header[header.index("id") + 1 : header.index("annotator")]
+    chosen = dict(controls) if isinstance(controls, Mapping) else dict.fromkeys(controls, "")
+    if missing := [name for name in chosen if name not in header]:
+        raise FatalError(f"The file has no column {missing[0]!r}.", fix="name the controls as the interface does.")
+    return chosen
+
+
 def write(labelled: Sequence[Labelled]) -> Written:
     """Skipped annotations, predictions and ids of regions do not fit; numbers among the data become text."""
-    names = {r.name: 0 for one in labelled for a in one.annotations for r in a.regions if r.name}
-    aside = (*_ASIDE, "id", *names)
+    names = dict.fromkeys(r.name for one in labelled for a in one.annotations for r in a.regions if r.name)
+    controls = [name for name in names if name not in (*_ASIDE, *_EXTRA, "id")]
+    aside = (*_ASIDE, *_EXTRA, "id", *controls)
     plain = list(dict.fromkeys(name for one in labelled for name in one.item.data if name not in aside))
-    controls = [name for name in names if name not in (*_ASIDE, "id")]
+    more = [n for n in _EXTRA if any(isinstance(a.extra.get(n), str) for one in labelled for a in one.annotations)]
     out = io.StringIO(newline="")
-    rows = csv.DictWriter(out, [*plain, "id", *controls, *_ASIDE], lineterminator="\r\n")
+    rows = csv.DictWriter(out, [*plain, "id", *controls, *_ASIDE, *more], lineterminator="\r\n")
     rows.writeheader()
     for one in labelled:
         data = {name: said if isinstance(said, str) else dumped(said) for name, said in one.item.data.items()}
         own = {name: data[name] for name in plain if name in data} | {"id": one.item.key}
         answered = [a for a in one.annotations if not a.skipped]
-        rows.writerows([own | _row(a, controls) for a in answered] or [own])
+        rows.writerows([own | _row(a, controls, more) for a in answered] or [own])
     return written(out.getvalue().encode(), labelled, lambda file: read(file, controls))
 
 
-def _annotation(key: str, row: Mapping[str, str], controls: Sequence[str]) -> list[Annotation]:
+def _annotation(key: str, row: Mapping[str, str], controls: Mapping[str, str]) -> list[Annotation]:
     if not any(row.get(name) for name in (*_ASIDE, *controls)):
         return []
-    regions = [region for name in controls for region in _regions(name, row[name])]
+    made, changed = row.get("created_at") or None, row.get("updated_at") or None
+    extra = {name: row[name] for name in _EXTRA if row.get(name)}
     annotation = Annotation.model_validate(
         {
             "item": key,
             "annotator": row["annotator"],
             "id": row.get("annotation_id") or "",
-            "at": row.get("updated_at") or row.get("created_at") or None,
+            "at": time_of(changed or made),
             "seconds": row.get("lead_time") or None,
+            "extra": extra | ({"created_at": made} if made and changed and made != changed else {}),
         }
     )
+    regions = [region for name, kind in controls.items() for region in _regions(name, kind, row[name])]
     return [annotation.model_copy(update={"regions": tuple(regions)})]
 
 
-def _row(annotation: Annotation, controls: Sequence[str]) -> dict[str, Any]:
+def _row(annotation: Annotation, controls: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
     at = timestamp(annotation.at) if annotation.at else ""
     cells = {name: _cell([r for r in annotation.regions if r.name == name]) for name in controls}
+    extra = {name: said for name in more if isinstance(said := annotation.extra.get(name), str)}
+    made = annotation.extra.get("created_at")
     return cells | {
         "annotator": annotation.annotator,
         "annotation_id": annotation.id,
-        "created_at": at,
+        "created_at": made if isinstance(made, str) else at,
         "updated_at": at,
         "lead_time": "" if annotation.seconds is None else repr(annotation.seconds),
+        **extra,
     }
 
 
@@ -116,17 +143,17 @@ def _cell(regions: Sequence[Region]) -> str:
     return dumped(values[0] if single else values) if values else ""
 
 
-def _regions(name: str, cell: str) -> list[Region]:
+def _regions(name: str, kind: str, cell: str) -> list[Region]:
     if not cell:
         return []
-    if not cell.startswith(("{", "[")):
-        return [Choice(name=name, labels=(cell,))]
+    bare: Region = Words(name=name, texts=(cell,)) if kind == "textarea" else Choice(name=name, labels=(cell,))
     try:
-        found = json.loads(cell)
+        found = json.loads(cell) if cell.startswith(("{", "[")) else None
     except ValueError:
-        return [Choice(name=name, labels=(cell,))]
-    values = found if isinstance(found, list) else [found]
-    return [_region(name, value) for value in values]
+        found = None
+    if found is None:
+        return [bare]
+    return [_region(name, value) for value in (found if isinstance(found, list) else [found])]
 
 
 def _region(name: str, value: Any) -> Region:

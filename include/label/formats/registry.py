@@ -68,8 +68,8 @@ FORMATS: dict[str, Format] = {
         _of(*KINDS) - {"polyline", "mask"},
         _of("item.key", "annotation.annotator", "annotation.at", "annotation.seconds", "annotation.id",
             "region.name", "region.rotation", "region.text"),
-        _of("item.data"),
-        "data comes back as text; a figure needs the image's size",
+        _of("item.data", "annotation.extra"),
+        "data comes back as text; a figure needs the image's size; of `extra` agreement and history",
     ),
     "coco": Format(
         "COCO", "JSON", "coco", _of("rectangle", "polygon"), _IMAGE | {"region.score", "region.extra"},
@@ -77,8 +77,9 @@ FORMATS: dict[str, Format] = {
         "one class a figure, one annotation an image, ids are numbers",
     ),
     "voc": Format(
-        "PASCAL VOC", "ZIP of XML", "voc", _of("rectangle"), _of("item.key"), _of(),
-        "one class a box, one annotation an image; XML holds no control characters",
+        "PASCAL VOC", "ZIP of XML", "voc", _of("rectangle"), _of("item.key"),
+        _of("item.extra", "region.extra"),
+        "one class a box, one annotation an image; `extra` is text; XML holds no control characters",
     ),
     "yolo": Format(
         "YOLO", "ZIP of text", "yolo", _of("rectangle", "polygon"), _of("item.key"), _of(),

@@ -104,28 +104,32 @@ def _of_annotation(what: str, key: str, annotation: Annotation, usually: str) ->
     yield from ((f"{what}.extra", key, who, name, _told(value)) for name, value in annotation.extra.items())
     for region in annotation.regions:
         if who:
-            yield "region.annotator", key, who, region.kind, ", ".join(labels_of(region))
+            yield "region.annotator", key, who, region.kind, _first(region)
         yield from _of_region(key, region)
 
 
 def _of_region(key: str, region: Region) -> Iterator[Fact]:
-    kind = region.kind
-    labels = labels_of(region)
-    yield from ((kind, key, label) for label in labels or ("",))
+    """A class alone, and all else with the first class, so that no two regions' places or ids are mixed up."""
+    kind, about = region.kind, (key, region.kind, _first(region))
+    yield from ((kind, key, label) for label in labels_of(region) or ("",))
     place = {name: value for name, value in region.model_dump().items() if name not in _ASIDE}
     if place:
-        yield f"{kind}.place", key, _told(place)
-    if getattr(region, "rotation", 0):
-        yield "region.rotation", key, kind, _told(region.rotation)  # type: ignore[union-attr]
+        yield f"{kind}.place", key, _first(region), _told(place)
     if getattr(region, "text", ""):
-        yield "region.text", key, _told(region.text)  # type: ignore[union-attr]
+        yield "region.text", *about, _told(region.text)  # type: ignore[union-attr]
+    if getattr(region, "rotation", 0):
+        yield "region.rotation", *about, _told(region.rotation)  # type: ignore[union-attr]
     if region.id:
-        yield "region.id", key, kind, region.id
+        yield "region.id", *about, region.id
     if region.name != "label":
-        yield "region.name", key, kind, region.name
+        yield "region.name", *about, region.name
     if region.score is not None:
-        yield "region.score", key, kind, _told(region.score)
-    yield from (("region.extra", key, kind, name, _told(value)) for name, value in region.extra.items())
+        yield "region.score", *about, _told(region.score)
+    yield from (("region.extra", *about, name, _told(value)) for name, value in region.extra.items())
+
+
+def _first(region: Region) -> str:
+    return next(iter(labels_of(region)), "")
 
 
 def labels_of(region: Region) -> tuple[str, ...]:

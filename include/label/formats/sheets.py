@@ -80,23 +80,15 @@ def read_sheet(
     answered: dict[tuple[str, str], str] = {}
     faults: list[Fault] = []
     for number, row, broken in _LINES[kind](source):
-        key = "" if row.get("key") is None else str(row["key"])
-        key = key if known is None or key in known else key.strip()
-        label, who = _text(row.get("label")), _text(row.get("annotator")) or annotator
-        reasons = [broken] if broken else []
-        reasons += [] if key or broken else ["it names no item: key is empty"]
-        reasons += [unknown_key(key)] if known is not None and key and key not in known else []
+        key, label, who = _words(row, known, annotator)
+        reasons = [*([broken] if broken else []), *(_wrong(key, label, known, classes) if row else ())]
         at, seconds = _time(row.get("at"), reasons), _seconds(row.get("seconds"), reasons)
-        if label and classes is not None and label not in classes:
-            reasons.append(unknown_class(label, classes))
         if label and who and (key, who) in answered:
             reasons.append(answered_twice(repr(answered[key, who]), repr(label)))
         if reasons:
             faults.append(Fault(f"line {number}", key, tuple(reasons)))
             continue
-        if known is None:
-            data = {name: cell for name, cell in row.items() if name not in ("key", *ANSWER) and cell != ""}
-            found.setdefault(key, Item(key=key, data=data))
+        found.setdefault(key, Item(key=key, data=_data(row)))
         if label:
             answered[key, who] = label
             choice = Choice(labels=(label,))
@@ -104,6 +96,28 @@ def read_sheet(
             said.setdefault(key, []).append(told)
     labelled = [Labelled(item=item, annotations=tuple(said.get(key, ()))) for key, item in found.items()]
     return Sheet(tuple(labelled), tuple(faults))
+
+
+def _words(row: Row, known: Mapping[str, Item] | None, annotator: str) -> tuple[str, str, str]:
+    """Key, label and annotator of a line; space that people add is taken off, but not what a key has itself."""
+    key = "" if row.get("key") is None else str(row["key"])
+    key = key if known is None or key in known else key.strip()
+    return key, _text(row.get("label")), _text(row.get("annotator")) or annotator
+
+
+def _wrong(
+    key: str, label: str, known: Mapping[str, Item] | None, classes: Collection[str] | None
+) -> Iterator[str]:
+    if not key:
+        yield "it names no item: key is empty"
+    elif known is not None and key not in known:
+        yield unknown_key(key)
+    if label and classes is not None and label not in classes:
+        yield unknown_class(label, classes)
+
+
+def _data(row: Row) -> dict[str, Any]:
+    return {name: cell for name, cell in row.items() if name not in ("key", *ANSWER) and cell != ""}
 
 
 def _whole(found: Sheet) -> list[Labelled]:
@@ -114,7 +128,9 @@ def _whole(found: Sheet) -> list[Labelled]:
 
 
 def _rows(labelled: Sequence[Labelled]) -> list[Row]:
+    """A row an answer, the first of each annotator; a row without one for an item that has none."""
     rows = []
+    answered: set[tuple[str, str]] = set()
     for one in labelled:
         if taken := [name for name in one.item.data if name in ("key", *ANSWER)]:
             raise FatalError(
@@ -122,7 +138,12 @@ def _rows(labelled: Sequence[Labelled]) -> list[Row]:
                 fix="give the column another name.",
             )
         own = {"key": one.item.key, **one.item.data}
-        answers = [row for annotation in one.annotations if (row := _answer(annotation)) is not None]
+        answers = []
+        for annotation in one.annotations:
+            who = (one.item.key, annotation.annotator.strip())
+            if who not in answered and (row := _answer(annotation)) is not None:
+                answers.append(row)
+                answered |= {who} if who[1] else set()
         rows += [own | answer for answer in answers or [dict.fromkeys(ANSWER, "")]]
     return rows
 

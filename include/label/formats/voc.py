@@ -5,6 +5,7 @@ it under `Annotations/`. Corners are written as they are; some readers take whol
 number of the first pixel: 0 in Label Studio's files, 1 in those of the development kit.
 """
 
+import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
@@ -13,7 +14,8 @@ from include.label.formats.files import Source, file_name, reading, unzipped, xm
 from include.label.formats.numbers import difference, fraction, sum_text
 from include.label.formats.report import Written, written
 
-_ASIDE = ("pose", "truncated", "difficult", "occluded")
+# A word that may be an element, and is none of those that we write.
+_NAME = re.compile(r"(?!(?:filename|size|object|name|bndbox)$)[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read(source: Source, first: int = 0) -> list[Labelled]:
@@ -34,24 +36,36 @@ def write(labelled: Sequence[Labelled], first: int = 0) -> Written:
 
 def _labelled(root: Element, first: int) -> Labelled:
     key = root.findtext("filename") or ""
+    rest = {**_plain(root, "filename"), **_depth(root)}
     size = {f"image_{side}": int(root.findtext(f"size/{side}") or 0) for side in ("width", "height")}
     regions = tuple(_box(thing, size, first) for thing in root.iter("object"))
     said = Annotation(item=key, annotator="", regions=regions)
-    return Labelled(item=Item(key=key), annotations=(said,) if regions else ())
+    return Labelled(item=Item(key=key, extra=rest), annotations=(said,) if regions else ())
 
 
 def _box(thing: Element, size: dict[str, int], first: int) -> Rectangle:
     left, top, right, bottom = (_text(thing, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax"))
-    parts = {part.tag: part.text or "" for part in thing if part.tag in _ASIDE}
     return Rectangle(
         labels=(_text(thing, "name"),),
         x=float(fraction(left) - first),
         y=float(fraction(top) - first),
         width=difference(right, left),
         height=difference(bottom, top),
-        extra=parts,
+        extra=_plain(thing, "name"),
         **size,
     )
+
+
+def _plain(element: Element, but: str) -> dict[str, str]:
+    """The children that are a word, but for one: `pose`, `difficult`, `folder`, …"""
+    return {
+        part.tag: part.text or "" for part in element if not len(part) and part.tag not in (but, "bndbox", "size")
+    }
+
+
+def _depth(root: Element) -> dict[str, str]:
+    depth = root.findtext("size/depth")
+    return {"depth": depth} if depth not in (None, "3") else {}
 
 
 def _text(element: Element, path: str) -> str:
@@ -68,12 +82,17 @@ def _document(one: Labelled, first: int) -> Element:
     size = SubElement(root, "size")
     SubElement(size, "width").text = str(drawn[0].image_width if drawn else 0)
     SubElement(size, "height").text = str(drawn[0].image_height if drawn else 0)
-    SubElement(size, "depth").text = "3"
+    extra = {
+        name: said for name, said in one.item.extra.items() if isinstance(said, str) and _NAME.fullmatch(name)
+    }
+    SubElement(size, "depth").text = extra.pop("depth", "3")
+    for name, said in extra.items():
+        SubElement(root, name).text = said
     for box in drawn:
         thing = SubElement(root, "object")
         SubElement(thing, "name").text = box.labels[0]
-        for name in _ASIDE:
-            if isinstance(said := box.extra.get(name), str):
+        for name, said in box.extra.items():
+            if isinstance(said, str) and _NAME.fullmatch(name):
                 SubElement(thing, name).text = said
         corners = SubElement(thing, "bndbox")
         SubElement(corners, "xmin").text = sum_text(box.x, first)

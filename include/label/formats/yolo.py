@@ -90,9 +90,10 @@ def _labelled(key: str, text: str, classes: Mapping[int, str], size: Size | None
 def _shape(line: Sequence[str], classes: Mapping[int, str], size: Size) -> Rectangle | Polygon:
     common = {"labels": (classes[int(line[0])],), "image_width": size[0], "image_height": size[1]}
     shares = [fraction(word) for word in line[1:]]
-    if len(shares) == 4:
-        x, y, width, height = _box(shares, size)
-        return Rectangle(x=x, y=y, width=width, height=height, **common)
+    if len(shares) in (4, 5):  # a model's box has its confidence behind it
+        x, y, width, height = _box(shares[:4], size)
+        score = float(shares[4]) if len(shares) == 5 else None
+        return Rectangle(x=x, y=y, width=width, height=height, score=score, **common)
     if len(shares) < 6 or len(shares) % 2:
         raise ValueError(f"{len(shares)} numbers are neither a box nor a polygon")
     columns, rows = ([_pixels(share * side) for share in shares[n::2]] for n, side in enumerate(size))

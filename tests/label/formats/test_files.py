@@ -26,6 +26,12 @@ def test_entities_and_document_types_are_refused(attack):
         voc.read(zipped({"Annotations/a.xml": attack}))
 
 
+@pytest.mark.parametrize("encoding", ["tf-8", "utf-32", "idna"])
+def test_xml_of_an_unknown_encoding_is_refused(encoding):
+    with pytest.raises(FatalError, match="is no XML"):
+        xml_of(f'<?xml version="1.0" encoding="{encoding}"?><annotations/>'.encode())
+
+
 def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is_unpacked():
     packed = zipped({"labels/a.txt": b"\0" * 100_000})
     with pytest.raises(FatalError, match="unpacks to 100000 bytes; 5000 are the most"):

@@ -142,6 +142,7 @@ def test_a_voc_file_of_others_is_read():
     (box,) = one.annotations[0].regions
     assert (one.item.key, box.labels, box.x, box.width, box.image_height) == ("000001.jpg", ("dog",), 48, 147, 500)
     assert box.extra == {"pose": "Left", "truncated": "1", "difficult": "0"}
+    assert one.item.extra == {"folder": "VOC2007", "segmented": "0"}
     assert voc.read(voc.write([one]).data) == [one]
     (kit,) = voc.read(zipped({"Annotations/000001.xml": document}), first=1)
     assert kit.annotations[0].regions[0].x == 47
@@ -156,6 +157,12 @@ def test_yolo_files_of_others_need_the_images_sizes():
     box, polygon = one.annotations[0].regions
     assert (box.labels, box.x, box.y, box.width, box.height) == (("dog",), 240, 120, 160, 240)
     assert polygon.points == ((0, 0), (640, 0), (640, 480))
+
+
+def test_a_models_box_of_yolo_has_its_confidence():
+    files = {"classes.txt": b"cat\n", "labels/a.txt": b"0 0.5 0.5 0.25 0.5 0.875\n"}
+    (one,) = yolo.read(zipped(files), sizes={"a": (640, 480)})
+    assert one.annotations[0].regions[0].score == 0.875
 
 
 def test_yolo_classes_are_known_by_the_numbers_that_the_notes_give_them():

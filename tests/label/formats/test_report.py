@@ -24,9 +24,9 @@ def test_each_piece_that_is_missing_is_told_by_its_sort_with_an_example():
         Loss("annotation.seconds", 1, "k, ann, 2.5"),
         Loss("choice", 2, "k, a"),
         Loss("item.data", 1, "k, x, 1"),
-        Loss("region.annotator", 1, "k, ann, choice, a, b"),
-        Loss("region.id", 1, "k, rectangle, b1"),
-        Loss("region.rotation", 1, "k, rectangle, 5.0"),
+        Loss("region.annotator", 1, "k, ann, choice, a"),
+        Loss("region.id", 1, "k, rectangle, cat, b1"),
+        Loss("region.rotation", 1, "k, rectangle, cat, 5.0"),
     )
 
 
@@ -42,3 +42,12 @@ def test_a_bit_of_a_number_is_not_lost_unseen():
     moved = BOX.model_copy(update={"x": 1 + 2**-52})
     said, read = (one(Annotation(item="k", annotator="", regions=(box,))) for box in (BOX, moved))
     assert [loss.what for loss in losses(said, read)] == ["rectangle.place"]
+
+
+def test_classes_that_changed_places_are_a_loss():
+    dog = BOX.model_copy(update={"labels": ("dog",), "x": 9.0, "id": ""})
+    swapped = (BOX.model_copy(update={"labels": ("dog",)}), dog.model_copy(update={"labels": ("cat",)}))
+    said, read = (one(Annotation(item="k", annotator="", regions=some)) for some in ((BOX, dog), swapped))
+    assert {loss.what: loss.count for loss in losses(said, read)} == {
+        "rectangle.place": 2, "region.id": 1,
+    }  # fmt: skip

@@ -49,16 +49,16 @@ def test_every_bad_line_is_told_with_every_reason_and_good_lines_are_kept():
     assert told == {
         "line 3": ("the annotator has answered for this item already: 'pos', then 'neg'",),
         "line 5": (
+            "'maybe' is none of the classes neg, pos",
             "at is 'yesterday', which is no time of ISO 8601",
             "seconds is '-3', which is no duration",
-            "'maybe' is none of the classes neg, pos",
         ),
         "line 6": ("no item '9' was asked for",),
         "line 7": (
             "no item '9' was asked for",
+            "'maybe' is none of the classes neg, pos",
             "at is '2026-01-02T03:04:05', which names no zone",
             "seconds is 'soon', which is no duration",
-            "'maybe' is none of the classes neg, pos",
         ),
         "line 8": ("it names no item: key is empty",),
         "line 10": (
@@ -151,3 +151,10 @@ def test_answers_that_a_sheet_has_no_room_for_are_told():
     losses = write_csv([Labelled(item=ITEMS[0], annotations=(several, other, skipped))]).losses
     told = {loss.what: loss.count for loss in losses}
     assert (told["annotation"], told["choice"], told["annotation.skipped"]) == (3, 3, 1)
+
+
+def test_a_second_answer_of_an_annotator_has_no_room_in_a_sheet_and_is_told():
+    said = [Annotation(item="1", annotator="ann", regions=(Choice(labels=(label,)),)) for label in ("pos", "neg")]
+    made = write_csv([Labelled(item=ITEMS[0], annotations=tuple(said))])
+    assert [a.choice() for a in read_csv(made.data)[0].annotations] == ["pos"]
+    assert ("choice", 1, "1, neg") in [(loss.what, loss.count, loss.example) for loss in made.losses]

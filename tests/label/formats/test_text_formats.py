@@ -212,7 +212,8 @@ MANIFEST = [
                "annotations": [{"class_id": 0, "left": 111, "top": 134, "width": 61, "height": 128},
                                {"class_id": 5, "left": 161, "top": 250, "width": 30, "height": 30}]},
      "boxes-metadata": {**ABOUT, "objects": [{"confidence": 0.8}, {"confidence": 0.9}],
-                        "class-map": {"0": "dog", "5": "bone"}, "type": "groundtruth/object-detection"}},
+                        "class-map": {"0": "dog", "5": "bone"}, "adjustment-status": "adjusted",
+                        "type": "groundtruth/object-detection"}},
     {"source": "Amazon is in Seattle.",
      "ner": {"annotations": {"entities": [{"startOffset": 0, "endOffset": 6, "label": "org"}],
                              "labels": [{"label": "org"}]}},
@@ -233,7 +234,9 @@ def test_a_manifest_is_read_by_the_types_of_its_jobs():
         "s3://b/1.png", "football", "job/1", 0.8,
     )  # fmt: skip
     assert said.at.isoformat() == "2018-10-18T22:18:13.527256+00:00"
-    assert seen.annotations[0].regions[0].labels == ("cat", "dog")
+    (both,) = seen.annotations[0].regions
+    assert (both.labels, both.extra["confidences"]) == (("cat", "dog"), {"cat": 0.9, "dog": 0.2})
+    assert boxes.annotations[0].extra == {"boxes-metadata": {"adjustment-status": "adjusted"}}
     assert [box.labels for box in boxes.annotations[0].regions] == [("dog",), ("bone",)]
     assert (ner.item.key, ner.annotations[0].regions[0].end) == ("Amazon is in Seattle.", 6)
     assert mask.annotations[0].regions[0].kind == "other"
@@ -320,10 +323,26 @@ def test_a_csv_of_label_studio_is_read_by_its_columns_places():
     assert through(label_studio_csv, [first, waiting]) == ((), True)
 
 
-def test_a_csv_whose_controls_stand_elsewhere_is_read_with_their_names():
-    data = b"mood,id,text,annotator,annotation_id\npos,1,fine,3,7\n"
-    (one,) = label_studio_csv.read(data, controls=["mood"])
-    assert (one.annotations[0].choice("mood"), one.item.data) == ("pos", {"text": "fine"})
+SORTED = b"""agreement\tannotation_id\tannotator\tcreated_at\tid\tlead_time\tmood\ttext\tupdated_at\twhy\r
+0.5\t7\t"ann@example.com"\t"2026-01-02T03:04:05Z"\t1\t4.5\t"pos"\t"fine"\t"2026-01-02T03:05:00Z"\t"so"\r
+"""
+
+
+def test_a_file_that_label_studio_wrote_is_read_with_the_names_of_its_controls():
+    (one,) = label_studio_csv.read(SORTED, controls={"mood": "choices", "why": "textarea"})
+    (said,) = one.annotations
+    assert (said.choice("mood"), said.regions[1], one.item.data) == (
+        "pos", Words(name="why", texts=("so",)), {"text": "fine"},
+    )  # fmt: skip
+    assert said.extra == {"agreement": "0.5", "created_at": "2026-01-02T03:04:05Z"}
+    assert through(label_studio_csv, [one]) == ((), True)
+
+
+def test_a_file_whose_controls_nobody_names_is_refused():
+    with pytest.raises(FatalError, match=r"Which of the columns .*mood.* are controls"):
+        label_studio_csv.read(SORTED)
+    with pytest.raises(FatalError, match="no column 'moods'"):
+        label_studio_csv.read(SORTED, controls=["moods"])
 
 
 @pytest.mark.parametrize(
