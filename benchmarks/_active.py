@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 Select = Callable[[np.ndarray, np.ndarray, np.ndarray, int, int], np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """Features (n, f) and classes (n,) of a dataset; `batch` labels a round up to `budget`, of which `start` are
     drawn at random; `test` rows are the experimenter's, and `noise` is the share of wrong answers."""
