@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from include.core.annotations import Annotation, Choice, Item
 from include.core.errors import FatalError
 from include.label.studio.connection import Studio
 from include.label.studio.interface import Question, Shown, interface
@@ -178,6 +179,16 @@ def test_a_dataset_s_round_is_asked_answered_and_landed(server, second, warehous
     who = shop.rows("SELECT DISTINCT annotator, tool FROM (SELECT annotator, annotation->>'tool' AS tool"
                     " FROM landing.labels_reviews_answers) AS a ORDER BY 1")  # fmt: skip
     assert who == sorted([(USER, "label_studio"), ("second@example.org", "label_studio")])
+
+
+def test_what_a_model_says_is_shown_with_its_task(server, studio):
+    said = Annotation(item="a", annotator="sluice", regions=(Choice(labels=("pos",), score=0.75),), origin="model")
+    projects, declared = Projects(Server(server.url, server.token)), LABELLING
+    projects.send("Said before", [Item(key="a", data={"body": "a fine lamp"}, predictions=(said,))], declared)
+    (task,) = listed(listing(find_project(studio, "Said before"), ("id",)), studio.get)
+    (prediction,) = studio.get(f"/api/tasks/{task['id']}/")["predictions"]
+    (result,) = prediction["result"]
+    assert (result["to_name"], result["value"], prediction["score"]) == ("body", {"choices": ["pos"]}, 0.75)
 
 
 def test_a_task_deleted_in_the_tool_is_told_by_key_and_can_be_sent_again(server, studio, tmp_path):

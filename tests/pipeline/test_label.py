@@ -3,8 +3,11 @@
 import pytest
 
 from include.core.errors import FatalError, GateRejected
+from include.label.hand_over import Sheets
 from include.pipeline.label import classes, missing
 from include.pipeline.rebuild import rebuild
+from include.specs import Prelabel
+from include.specs.rules import Keyword, Regex, Sql
 from include.warehouse import versions
 from include.warehouse.connection import transaction
 from include.warehouse.staging import sweep
@@ -175,6 +178,83 @@ def test_no_more_rows_are_asked_about_than_the_budget_allows(shop):
         if items:
             shop.answer(asked, ann=honest, bob=honest)
             shop.settle(asked, dataset)
+
+
+def sure(by, **changes):
+    prelabel = Prelabel(by=by, threshold=0.7, most=1.0, audit=0.2)
+    return declared(prelabel=prelabel, batch=30, **changes)
+
+
+def test_a_model_labels_what_it_is_sure_of_once_people_have_borne_it_out(shop):
+    dataset = sure("model")
+    shop.curated("run_1", dataset)
+    first = shop.ask("label_1", dataset)
+    assert first.prelabelled == 0  # Without labels there is no model.
+    shop.answer(first, ann=honest, bob=honest)
+    shop.settle(first, dataset)
+    second = shop.ask("label_2", dataset)
+    assert second.prelabelled > 40
+    shop.answer(second, ann=honest, bob=honest)
+    result = shop.settle(second, dataset)
+    assert result.audit["right"] == result.audit["rows"] > 5 and not result.audit["overconfident"]
+    labels = shop.rows(
+        "SELECT key, label, origin, confidence >= 0.7 FROM landing.labels_reviews_labels WHERE _seq_to IS NULL"
+    )
+    assert [origin for *_, origin, _ in labels].count("model") == second.prelabelled
+    assert all(label == meant(key) and likely for key, label, _, likely in labels)
+    # Nobody is asked about what the model labelled; and a person's word would end the model's.
+    assert shop.ask("label_3", dataset).waiting == GOOD - len(labels)
+
+
+def test_a_model_that_claims_more_than_people_bear_out_labels_nothing(shop):
+    dataset = sure("model", min_agreement=None)
+    shop.curated("run_1", dataset)
+    first = shop.ask("label_1", dataset)
+    shop.answer(first, ann=honest, bob=honest)
+    shop.settle(first, dataset)
+    second = shop.ask("label_2", dataset)
+    shop.answer(second, ann=contrary, bob=contrary)
+    result = shop.settle(second, dataset)
+    assert result.audit["overconfident"] and "were claimed" in result.decision.warnings[-1]
+    assert shop.rows("SELECT count(*) FROM landing.labels_reviews_labels WHERE origin = 'model'") == [(0,)]
+
+
+def test_rules_label_from_the_first_round_on_and_are_weighed_against_each_other(shop):
+    rules = (
+        Keyword(name="fine", label="pos", column="body", words=("fine",)),
+        Keyword(name="poor", label="neg", column="body", words=("poor",)),
+        Regex(name="shelf", label="pos", column="body", pattern="shelf$"),
+        Sql(name="even", label="neg", where="id % 2 = 0 AND body LIKE '%poor%'"),
+    )
+    dataset = sure("rules", rules=rules)
+    shop.curated("run_1", dataset)
+    asked = shop.ask("label_1", dataset)
+    assert asked.prelabelled > 40
+    shop.answer(asked, ann=honest, bob=honest)
+    shop.settle(asked, dataset)
+    labels = shop.rows("SELECT key, label FROM landing.labels_reviews_labels WHERE origin = 'rule'")
+    assert len(labels) == asked.prelabelled
+    assert sum(label == meant(key) for key, label in labels) > 0.9 * len(labels)
+    ((told,),) = shop.rows("SELECT said->'rules' FROM sluice.label_rounds")
+    assert [(rule["name"], rule["accuracy"]) for rule in told] == [(rule.name, None) for rule in rules]
+
+
+def test_annotators_see_what_is_said_but_of_the_rows_that_are_to_check_it(shop):
+    class Seen(Sheets):
+        def send(self, place, items, declared):
+            self.items = items
+            super().send(place, items, declared)
+
+    shop.tool = Seen(shop.folder)
+    rule = Keyword(name="fine", label="pos", column="body", words=("fine",))
+    other = Keyword(name="poor", label="neg", column="body", words=("poor",))
+    dataset = declared(rules=(rule, other), prelabel=Prelabel(by="rules", threshold=0.7, most=0.2, audit=0.3))
+    shop.curated("run_1", dataset)
+    asked = shop.ask("label_1", dataset)
+    ((said,),) = shop.rows("SELECT said FROM sluice.label_rounds")
+    shown = {item.key for item in shop.tool.items if item.predictions}
+    assert said["audited"] and not shown & said["audited"].keys()
+    assert shown == set(shop.handed_out(asked)) - said["audited"].keys()
 
 
 @pytest.mark.parametrize("strategy", ["margin", "entropy", "k_center", "snowball", "activelab"])

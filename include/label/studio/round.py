@@ -58,18 +58,14 @@ class Projects:
 
 
 def _said_of(column: str, item: Item) -> Item:
-    """The item with its predictions on the column that the question is about."""
-    predictions = [
-        one.model_copy(
-            update={
-                "regions": tuple(
-                    r.model_copy(update={"extra": {**r.extra, "to_name": column}}) for r in one.regions
-                )
-            }
-        )
-        for one in item.predictions
-    ]
-    return item.model_copy(update={"predictions": tuple(predictions)})
+    """The item with its predictions on the column that the question is about, where the tool looks for them."""
+
+    def placed(said: Annotation) -> Annotation:
+        regions = tuple(r.model_copy(update={"extra": {**r.extra, "to_name": column}}) for r in said.regions)
+        score = {"score": regions[0].score} if regions else {}
+        return said.model_copy(update={"regions": regions, "extra": {**said.extra, **score}})
+
+    return item.model_copy(update={"predictions": tuple(map(placed, item.predictions))})
 
 
 def _named(one: Labelled, people: dict[str, str]) -> Labelled:
