@@ -155,7 +155,7 @@ class LabelResult(Ref):
     """What came of a round: `answers` to `answered` items by `annotators`, and `labels` rows that have one now.
 
     `agreement` is the measure with its value and interval, `audit` how right a model or rules were where people
-    checked them, `batch` the one in which all of it was landed.
+    checked them, `skill` how right each annotator was on gold items; all of it was landed in `batch`.
     """
 
     dataset: str
@@ -167,6 +167,7 @@ class LabelResult(Ref):
     faults: tuple[str, ...] = ()
     agreement: dict[str, Any] = Field(default_factory=dict)
     audit: dict[str, Any] = Field(default_factory=dict)
+    skill: dict[str, Any] = Field(default_factory=dict)
     decision: GateDecision
     batch: int | None = None
 

@@ -69,6 +69,7 @@ def settle(name: str, asked: Json) -> Json:
 
     found = Asked.model_validate(asked)
     dataset = catalog.dataset(name)
-    result = settle(places.warehouse_url(), dataset, found, places.annotation_tool(dataset), at=run_time())
+    tool, storage = places.annotation_tool(dataset), places.storage()
+    result = settle(places.warehouse_url(), dataset, found, tool, storage=storage, at=run_time())
     get_current_context()["outlet_events"][labels_asset(name)].extra = as_json(result)
     return as_json(result)

@@ -11,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 from include.core.annotations import Annotation, Choice, Item
 from include.core.errors import FatalError
 from include.core.refs import Asked, Gated
+from include.core.seeds import seed_of
 from include.label.tools import Tool
 from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
@@ -90,7 +91,7 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
         if before := label_rounds.asked_before(connection, dataset.name, run):
             return before[0]
         labels = known_labels(connection, dataset.name)
-        waiting = _waiting(connection, dataset, labels)
+        waiting, known = _keys(connection, dataset, labels)
         count = min(declared.batch, _left(connection, dataset), len(waiting))
         said, chosen = Said(), tuple[str, ...]()
         if count:
@@ -100,6 +101,7 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
             sure = {one.key for one in (*said.parted.labelled, *said.parted.audited)}
             rest = count - len(checked)
             chosen = (*checked, *(choose(dataset, declared, rows.without(sure), rest, storage) if rest else ()))
+            chosen = _with_gold(dataset, declared, chosen, known)
         asked = Asked(
             dataset=dataset.name,
             run=run,
@@ -110,19 +112,37 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
             prelabelled=len(said.parted.labelled),
         )
         if chosen:
-            tool.send(asked.place, _shown(waiting, chosen, said), declared)
-            label_rounds.record_round(connection, asked, chosen, _told(said), at)
+            tool.send(asked.place, _shown(connection, dataset, chosen, said), declared)
+            gold = {key: known[key] for key in chosen if key in known}
+            label_rounds.record_round(connection, asked, chosen, _told(said) | {"gold": gold}, at)
     log.info("%s of %s rows of %s that wait were asked about", len(chosen), len(waiting), dataset.name)
     return asked
 
 
-def _shown(waiting: Mapping[str, Item], chosen: Sequence[str], said: "Said") -> list[Item]:
+def _with_gold(
+    dataset: Dataset, declared: Labelling, chosen: tuple[str, ...], known: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The rows with gold items among them, as many as are declared and there are."""
+    from include.label.annotators import with_gold
+
+    share = min(declared.gold, len(known) / (len(known) + len(chosen)))
+    return with_gold(chosen, known, share, seed_of(dataset.name, declared.seed, "gold")) if share else chosen
+
+
+def _shown(connection: Connection, dataset: Dataset, chosen: Sequence[str], said: "Said") -> list[Item]:
     """The items, with what is said of them; of those that are to check it, nothing."""
-    predicted = {one.key: one for one in said.parted.review}
-    return [
-        waiting[key].model_copy(update={"predictions": (_prediction(predicted[key]),) if key in predicted else ()})
-        for key in chosen
-    ]
+    shown = labelling_of(dataset).show
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("SELECT _id, {} FROM staging.{} WHERE _id = ANY(%s)").format(
+                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in shown),
+                sql.Identifier(queue_name(dataset.name)),
+            ),
+            (list(chosen),),
+        )
+        data = {key: dict(zip(shown, values, strict=True)) for key, *values in cursor.fetchall()}
+    predicted = {one.key: (_prediction(one),) for one in said.parted.review}
+    return [Item(key=key, data=data[key], predictions=predicted.get(key, ())) for key in chosen]
 
 
 def _prediction(said: "Prediction") -> Annotation:
@@ -149,8 +169,9 @@ def items_of(connection: Connection, asked: Asked) -> list[Item]:
     return [Item(key=key) for key in before[1]] if before else []
 
 
-def _waiting(connection: Connection, dataset: Dataset, labels: Mapping[str, str]) -> dict[str, Item]:
-    """By their keys the rows that passed the gate in the newest curation, and have had no label since."""
+def _keys(connection: Connection, dataset: Dataset, labels: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Of the rows of the newest curation those that wait for a label, and the labels that the sources themselves
+    know; `labels` were given here."""
     queue = queue_name(dataset.name)
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NULL", (queue,))
@@ -159,19 +180,11 @@ def _waiting(connection: Connection, dataset: Dataset, labels: Mapping[str, str]
                 f"No row of {dataset.name} has passed the gate yet, so there is nothing to label.",
                 fix=f"run curate_{dataset.name} first.",
             )
-        shown = labelling_of(dataset).show
         cursor.execute(
-            sql.SQL('SELECT _id, {} FROM staging.{} WHERE _label IS NULL ORDER BY _id COLLATE "C"').format(
-                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in shown),
-                sql.Identifier(queue),
-            )
+            sql.SQL('SELECT _id, _label FROM staging.{} ORDER BY _id COLLATE "C"').format(sql.Identifier(queue))
         )
-        rows = cursor.fetchall()
-    return {
-        key: Item(key=key, data=dict(zip(shown, values, strict=True)))
-        for key, *values in rows
-        if key not in labels
-    }
+        rows = [(key, label) for key, label in cursor.fetchall() if key not in labels]
+    return [key for key, label in rows if label is None], {key: label for key, label in rows if label is not None}
 
 
 def _left(connection: Connection, dataset: Dataset) -> int:

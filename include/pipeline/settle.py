@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -18,16 +18,19 @@ from include.pipeline.label import items_of, labelling_of
 from include.specs import Dataset
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction
-from include.warehouse.labels import Label, News, known_answers, known_labels, land_labels
+from include.warehouse.labels import Label, News, known_answers, land_labels
 
 log = logging.getLogger(__name__)
 
 
-def settle(warehouse_url: str, dataset: Dataset, asked: Asked, tool: Tool, *, at: datetime) -> LabelResult:
+def settle(
+    warehouse_url: str, dataset: Dataset, asked: Asked, tool: Tool, *, storage: Any, at: datetime
+) -> LabelResult:
     """Take the answers back, judge how far they agree, and land them, with the labels that follow.
 
-    Answers are landed whatever is decided. Raises GateRejected for a round that reaches no version: agreement too
-    low, or nobody answered. A retry of the run returns, or raises, what was decided.
+    `storage` is the root of the object storage, for a model that looks at images. Answers are landed whatever is
+    decided. Raises GateRejected for a round that reaches no version: agreement too low, or nobody answered. A retry
+    of the run returns, or raises, what was decided.
     """
     with transaction(warehouse_url) as connection:
         with connection.cursor() as cursor:
@@ -36,7 +39,7 @@ def settle(warehouse_url: str, dataset: Dataset, asked: Asked, tool: Tool, *, at
         result = next((one for one in before if one.run == asked.run), None)
         if result is None:
             taken = tool.take_back(asked.place, items_of(connection, asked), labelling_of(dataset))
-            result = _settled(connection, dataset, asked, taken, at)
+            result = _settled(connection, dataset, asked, taken, storage=storage, at=at)
             label_rounds.record_result(connection, result, at)
     for fault in result.faults:
         log.warning("not taken: %s", fault)
@@ -50,10 +53,13 @@ def settle(warehouse_url: str, dataset: Dataset, asked: Asked, tool: Tool, *, at
     return result
 
 
-def _settled(connection: Connection, dataset: Dataset, asked: Asked, taken: Judged, at: datetime) -> LabelResult:
+def _settled(
+    connection: Connection, dataset: Dataset, asked: Asked, taken: Judged, *, storage: Any, at: datetime
+) -> LabelResult:
     from include.label.agreement import agreement
     from include.label.agreement_gate import judge
     from include.label.votes import Votes
+    from include.pipeline.consolidate import Outcome, labels_of, votes_of
 
     declared = labelling_of(dataset)
     answers = tuple(
@@ -61,7 +67,7 @@ def _settled(connection: Connection, dataset: Dataset, asked: Asked, taken: Judg
         for one in taken.labelled
         for answer in one.annotations
     )
-    votes = Votes.of(_votes(answers), declared.classes)
+    votes = Votes.of(votes_of(answers), declared.classes)
     faults = tuple(f"{fault.where}: {', '.join(fault.reasons)}" for fault in taken.faults)
     counts = {"answered": len(votes.items), "answers": len(answers), "annotators": len(votes.annotators)}
     if not len(votes.item):
@@ -71,53 +77,33 @@ def _settled(connection: Connection, dataset: Dataset, asked: Asked, taken: Judg
         )
     found = agreement(votes, declared.measure, seed=seed_of(dataset.name, declared.seed, "agreement"))
     decision = judge(found, declared.min_agreement)
-    news, audit = News(answers), dict[str, Any]()
+    outcome, audit, more = Outcome(), dict[str, Any](), list[Label]()
     if decision.decision != "reject":
-        news = _consolidated(connection, dataset, asked.run, answers)
-        audit, more, warnings = _prelabelled(connection, dataset, asked.run, news)
-        news = replace(news, labels=(*news.labels, *more))
-        decision = decision.model_copy(update={"warnings": (*decision.warnings, *warnings)})
+        gold = label_rounds.gold_so_far(connection, dataset.name)
+        outcome = labels_of(
+            connection, dataset, _answers(connection, dataset, answers),
+            declared=declared, gold=gold, run=asked.run, storage=storage,
+        )  # fmt: skip
+        audit, more, warnings = _prelabelled(connection, dataset, asked.run, outcome.labels)
+        decision = decision.model_copy(update={"warnings": (*decision.warnings, *outcome.warnings, *warnings)})
+    news = News(answers, (*outcome.labels, *more), outcome.gone)
     batch = land_labels(connection, dataset.name, news, at)
     return LabelResult(
         dataset=dataset.name, run=asked.run, **counts, faults=faults, labels=len(news.labels),
-        agreement=asdict(found), audit=audit, decision=decision, batch=batch.batch,
+        agreement=asdict(found), audit=audit, skill=outcome.skill, decision=decision, batch=batch.batch,
     )  # fmt: skip
 
 
-def _consolidated(connection: Connection, dataset: Dataset, run: str, answers: tuple[Annotation, ...]) -> News:
-    """One label a row from all answers so far but those of rounds that were rejected."""
-    from include.label.consolidate import consolidate
-    from include.label.votes import Votes
-
-    declared = labelling_of(dataset)
-    refused = {
-        one.run for one in label_rounds.results(connection, dataset.name) if one.decision.decision == "reject"
-    }
+def _answers(connection: Connection, dataset: Dataset, answers: tuple[Annotation, ...]) -> list[Annotation]:
+    """These, and all of earlier rounds but of those that were rejected; an annotator's last word on an item."""
+    rounds = label_rounds.results(connection, dataset.name)
+    refused = {one.run for one in rounds if one.decision.decision == "reject"}
     known = {(a.item, a.annotator): a for a in known_answers(connection, dataset.name) if a.batch not in refused}
-    known |= {(a.item, a.annotator): a for a in answers}
-    votes = Votes.of(_votes(tuple(known.values())), declared.classes)
-    found = consolidate(votes, declared.consolidate)
-    counted = votes.table().sum(axis=1)
-    labels = [
-        Label(
-            key=key, label=str(label), confidence=round(float(sure), 12), origin="person", answers=int(number),
-            probabilities={
-                name: round(float(p), 12) for name, p in zip(found.classes, probabilities, strict=True)
-            },
-            round=run,
-        )
-        for key, label, sure, number, probabilities in zip(
-            found.items, found.labels, found.confidence, counted, found.probabilities, strict=True
-        )
-    ]  # fmt: skip
-    sure = [label for label in labels if label.confidence >= declared.min_confidence]
-    had = known_labels(connection, dataset.name)
-    gone = {label.key for label in labels} - {label.key for label in sure}
-    return News(answers, tuple(sure), tuple(sorted(gone & had.keys())))
+    return list((known | {(a.item, a.annotator): a for a in answers}).values())
 
 
 def _prelabelled(
-    connection: Connection, dataset: Dataset, run: str, news: News
+    connection: Connection, dataset: Dataset, run: str, given: Sequence[Label]
 ) -> tuple[dict[str, Any], list[Label], tuple[str, ...]]:
     """How right a model or rules were where people checked them, the labels that they may give, and warnings."""
     from include.label.prelabel import Prediction, Prelabelled, audited
@@ -130,7 +116,7 @@ def _prelabelled(
     }
     if declared.prelabel is None or not parts["labelled"]:
         return {}, [], ()
-    answers = {label.key: label.label for label in news.labels}
+    answers = {label.key: label.label for label in given}
     if not any(one.key in answers for one in parts["audited"]):
         return {}, [], (f"{len(parts['labelled'])} rows are not pre-labelled: nobody checked a sample of them",)
     found = audited(Prelabelled(parts["labelled"], parts["audited"], ()), answers)
@@ -145,7 +131,3 @@ def _prelabelled(
         if one.key not in answers
     ]
     return audit, labels, ()
-
-
-def _votes(answers: Sequence[Annotation]) -> list[tuple[str, str, str]]:
-    return [(a.item, a.annotator, label) for a in answers if not a.skipped and (label := a.choice()) is not None]

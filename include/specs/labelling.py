@@ -39,6 +39,9 @@ class Labelling(Spec):
     answers; one that is less sure than `min_confidence` is none, and its row is asked about again. `seed` draws
     what chance decides.
 
+    Of the rows on a sheet the share `gold` are ones whose label the source knows: they tell how right annotators
+    are. Whose accuracy on them is surely below `min_skill` has no say, and `consolidate="gold"` weighs by it.
+
     With `prelabel` a model, or the `rules` through the `label_model`, label what they are sure of, and annotators
     may see what is said of the others.
     """
@@ -59,6 +62,8 @@ class Labelling(Spec):
     consolidate: str = "dawid_skene"
     min_confidence: float = Field(default=0, ge=0, le=1)
     within: float = Field(default=72, gt=0, le=24 * 365)
+    gold: float = Field(default=0, ge=0, lt=0.5)
+    min_skill: float | None = Field(default=None, ge=0, le=1)
     rules: tuple[Rule, ...] = ()
     label_model: str = "dawid_skene"
     prelabel: Prelabel | None = None
@@ -68,6 +73,8 @@ class Labelling(Spec):
     def _fits(self) -> Self:
         if twice := sorted({name for name in self.classes if self.classes.count(name) > 1}):
             raise ValueError(f"classes must be different: {', '.join(twice)}")
+        if not self.gold and (self.min_skill is not None or self.consolidate == "gold"):
+            raise ValueError("min_skill and consolidate='gold' need gold items: declare gold=0.1")
         if self.prelabel and self.prelabel.by == "rules" and not self.rules:
             raise ValueError("prelabel by rules needs rules")
         if (self.tool == "label_studio") != (self.connection is not None):

@@ -13,7 +13,9 @@ from include.core.refs import Asked, LabelResult
 def record_round(
     connection: Connection, asked: Asked, items: Sequence[str], said: dict[str, Any], at: datetime
 ) -> None:
-    """`said` has what a model or rules were sure of: `labelled` and `audited`, each [label, confidence] by key."""
+    """`said` has what a model or rules were sure of, `labelled` and `audited`, each [label, confidence] by key, and
+    the answers of `gold` items.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, said, asked_at)"
@@ -57,16 +59,27 @@ def asked_in_all(connection: Connection, dataset: str) -> int:
         return int((cursor.fetchone() or (0,))[0])
 
 
+def gold_so_far(connection: Connection, dataset: str) -> dict[str, str]:
+    """The gold items of all rounds, and their answers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT gold.key, gold.value FROM sluice.label_rounds, jsonb_each_text(said->'gold') AS gold"
+            " WHERE dataset = %s ORDER BY asked_at",
+            (dataset,),
+        )
+        return dict(cursor.fetchall())
+
+
 def record_result(connection: Connection, result: LabelResult, at: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sluice.label_results (dataset, run, answered, answers, annotators, labels, faults,"
-            " agreement, audit, decision, reasons, warnings, batch, settled_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " agreement, audit, skill, decision, reasons, warnings, batch, settled_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 result.dataset, result.run, result.answered, result.answers, result.annotators, result.labels,
-                Json(result.faults), Json(result.agreement), Json(result.audit), result.decision.decision,
-                list(result.decision.reasons), list(result.decision.warnings), result.batch, at,
+                Json(result.faults), Json(result.agreement), Json(result.audit), Json(result.skill),
+                result.decision.decision, list(result.decision.reasons), list(result.decision.warnings), result.batch, at,
             ),
         )  # fmt: skip
 
@@ -75,7 +88,7 @@ def results(connection: Connection, dataset: str) -> list[LabelResult]:
     """What came of every round so far, in their order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT run, answered, answers, annotators, labels, faults, agreement, audit, batch,"
+            "SELECT run, answered, answers, annotators, labels, faults, agreement, audit, skill, batch,"
             " jsonb_build_object('decision', decision, 'reasons', reasons, 'warnings', warnings) AS decision"
             " FROM sluice.label_results WHERE dataset = %s ORDER BY settled_at, run",
             (dataset,),

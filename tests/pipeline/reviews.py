@@ -101,7 +101,7 @@ class Reviews:
         return ask(self.url, dataset, run, self.tool, storage=self.folder, at=AT)
 
     def settle(self, asked, dataset=REVIEWS):
-        return settle(self.url, dataset, asked, self.tool, at=AT)
+        return settle(self.url, dataset, asked, self.tool, storage=self.folder, at=AT)
 
     def handed_out(self, asked):
         """The keys on the round's sheet."""

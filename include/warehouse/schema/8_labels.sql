@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS sluice.label_rounds (
 );
 COMMENT ON TABLE sluice.label_rounds IS
     'One row a round: the keys of the rows that were given to annotators, where, and how many rows waited for a label. said is
-     what a model or rules were sure of: rows that they label, rows that people check, and how each rule did.';
+     what a model or rules were sure of: rows that they label, rows that people check, how each rule did; and the gold items''
+     answers.';
 
 CREATE TABLE IF NOT EXISTS sluice.label_results (
     dataset text NOT NULL,
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS sluice.label_results (
     faults jsonb NOT NULL,
     agreement jsonb NOT NULL,
     audit jsonb NOT NULL,
+    skill jsonb NOT NULL,
     decision text NOT NULL CHECK (decision IN ('publish', 'reject')),
     reasons text[] NOT NULL,
     warnings text[] NOT NULL,
