@@ -62,10 +62,6 @@ def run() -> dict[str, Any]:
     return _judged(tasks, ours, theirs)
 
 
-def _geometric_mean(factors: Any) -> float:
-    return float(np.exp(np.log(factors).mean()))
-
-
 def _tasks() -> list[Task]:
     images, digits = load_digits(return_X_y=True)
     cells, cancer = load_breast_cancer(return_X_y=True)
@@ -147,7 +143,7 @@ def _judged(tasks: list[Task], ours: dict[Any, Any], theirs: dict[Any, Any]) -> 
         "active_learning", QUESTION, mine.tolist(), means[best].tolist(), goal=GOAL, unit="labels",
         peer=f"scikit-activeml, {best}", ours_name=f"Sluice, {DEFAULT}", also=surely_worse == 0,
         figures={
-            "against the best peer of each task and share, geometric mean": _geometric_mean(hindsight),
+            "against each task's and share's best peer, geometric mean": float(np.exp(np.log(hindsight).mean())),
             f"of {len(cells)}, surely worse than that one in": surely_worse, **told,
         },
     )  # fmt: skip

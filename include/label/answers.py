@@ -22,7 +22,7 @@ def votes_where(true: np.ndarray, name: str, label: str, classes: tuple[str, ...
 def votes_of(answer: Any, name: str, keys: pd.Series, classes: tuple[str, ...]) -> np.ndarray:
     """Answers as int8 places of classes; FatalError for the first that is none."""
     if pd.api.types.is_integer_dtype(answer):
-        places = np.asarray(answer)
+        places = pd.Series(answer).fillna(ABSTAIN).to_numpy(dtype=np.int64)
         bad = (places < ABSTAIN) | (places >= len(classes))
     else:
         values = pd.Series(answer).astype(object)

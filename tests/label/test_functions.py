@@ -30,6 +30,11 @@ def placed(frame):
     return frame["stars"].map({5: 1, 1: 0}).fillna(-1).astype(int)
 
 
+@labeling_function("stars")
+def nullable(stars):
+    return pd.Series([1, None, 0, None], dtype="Int8")
+
+
 class Snorkelish:
     """The interface of a Snorkel LabelingFunction: a name, and a call with one row."""
 
@@ -53,6 +58,7 @@ def votes(*rules, frame=FRAME, **options):
 
 def test_plain_functions_vote_by_truth_by_name_and_by_place():
     assert votes(many_stars, named, placed) == [[1, -1, -1, -1], [1, 0, -1, 0], [1, 0, -1, -1]]
+    assert votes(nullable) == [[1, -1, 0, -1]]
 
 
 def test_a_pyarrow_table_gives_the_same_votes_as_a_pandas_frame():
