@@ -29,8 +29,8 @@ def settle(
     """Take the answers back, judge how far they agree, and land them, with the labels that follow.
 
     `storage` is the root of the object storage, for a model that looks at images. Answers are landed whatever is
-    decided. Raises GateRejected for a round that reaches no version: agreement too low, or nobody answered. A retry
-    of the run returns, or raises, what was decided.
+    decided. Raises GateRejected for a round that reaches no version: agreement too low, or nobody answered. A
+    retry of the run returns, or raises, what was decided.
     """
     with transaction(warehouse_url) as connection:
         with connection.cursor() as cursor:

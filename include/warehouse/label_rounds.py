@@ -13,8 +13,8 @@ from include.core.refs import Asked, LabelResult
 def record_round(
     connection: Connection, asked: Asked, items: Sequence[str], said: dict[str, Any], at: datetime
 ) -> None:
-    """`said` has what a model or rules were sure of, `labelled` and `audited`, each [label, confidence] by key, and
-    the answers of `gold` items.
+    """`said` has what a model or rules were sure of, `labelled` and `audited`, each [label, confidence] by key,
+    and the answers of `gold` items.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -79,7 +79,8 @@ def record_result(connection: Connection, result: LabelResult, at: datetime) -> 
             (
                 result.dataset, result.run, result.answered, result.answers, result.annotators, result.labels,
                 Json(result.faults), Json(result.agreement), Json(result.audit), Json(result.skill),
-                result.decision.decision, list(result.decision.reasons), list(result.decision.warnings), result.batch, at,
+                result.decision.decision, list(result.decision.reasons), list(result.decision.warnings),
+                result.batch, at,
             ),
         )  # fmt: skip
 
