@@ -37,7 +37,10 @@ class Server:
 
 
 def tool(declared: Labelling, storage: Any, server: Server | None) -> Tool:
-    """The declared tool: `storage` is the object storage's root, for sheets; `server` is the annotation server."""
+    """The declared tool: `storage` is the object storage's root, for sheets; `server` is the annotation server.
+
+    What is answered in Airflow's forms comes as sheets too.
+    """
     if declared.tool == "label_studio" and server is not None:
         from include.label.studio.round import Projects
 

@@ -54,8 +54,22 @@ def ask(name: str) -> Json:
     return as_json(asked)
 
 
+@task
+@told_to_airflow
+def questions(name: str, asked: Json) -> list[Json]:
+    """Each row of the round as many times as it is to be answered."""
+    from include.pipeline.questions import questions
+
+    return questions(catalog.dataset(name), Asked.model_validate(asked), places.storage())
+
+
 def answered(name: str, asked: Any) -> Any:
-    """Wait, in the triggerer and in no worker, until each row has its answers or the time is up."""
+    """Wait, in no worker, until each row has its answers or the time is up: in Airflow's forms, or a triggerer."""
+    declared = catalog.dataset(name).labelling
+    if declared and declared.tool == "form":
+        from include.orchestration.forms import forms
+
+        return forms(name, questions(name, asked))
     from include.orchestration.waiting import Answers
 
     return Answers(task_id="answered", name=name, asked=asked)

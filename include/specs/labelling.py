@@ -9,6 +9,8 @@ from include.specs.rules import Rule
 
 # A class is a word on a form, a cell of a sheet and a value of the label column.
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+# Each form is a task of Airflow.
+MOST_FORMS = 500
 
 
 class Prelabel(Spec):
@@ -30,8 +32,9 @@ class Labelling(Spec):
 
     They see the columns `show`, the `question` and the `guideline`, and choose one of `classes`; each row is shown
     to `overlap` of them. `tool` is where: `files` is a sheet in the object storage that is filled in and put
-    beside it, `label_studio` the server behind the Airflow connection `connection`, whose password is a user's
-    token. A round that is not answered within `within` hours is taken as far as it goes.
+    beside it, `form` Airflow's own (*Required Actions*), `label_studio` the server behind the Airflow connection
+    `connection`, whose password is a user's token. A round that is not answered within `within` hours is taken as
+    far as it goes.
 
     Which rows come next is `choose`, a strategy of `include.label.choose` (`stratified`: by the column `strata`);
     no more than `budget` rows are asked about in all. A round whose agreement by `measure` is below
@@ -50,7 +53,7 @@ class Labelling(Spec):
     classes: tuple[Label, ...] = Field(min_length=2)
     show: tuple[str, ...] = Field(min_length=1)
     guideline: str = ""
-    tool: Literal["files", "label_studio"] = "files"
+    tool: Literal["files", "form", "label_studio"] = "files"
     connection: str | None = None
     overlap: int = Field(default=2, ge=1)
     batch: int = Field(default=50, ge=1, le=10_000)
@@ -77,6 +80,8 @@ class Labelling(Spec):
             raise ValueError("min_skill and consolidate='gold' need gold items: declare gold=0.1")
         if self.prelabel and self.prelabel.by == "rules" and not self.rules:
             raise ValueError("prelabel by rules needs rules")
+        if self.tool == "form" and self.batch * self.overlap > MOST_FORMS:
+            raise ValueError(f"{self.batch} rows × {self.overlap} are more forms than {MOST_FORMS}: use files")
         if (self.tool == "label_studio") != (self.connection is not None):
             raise ValueError("tool='label_studio' and connection, an Airflow connection, go together")
         if (self.choose == "stratified") != (self.strata is not None):

@@ -15,6 +15,7 @@ WELL = {"question": "Good?", "classes": ("no", "yes"), "show": ("body",)}
         ({"overlap": 1, "min_agreement": None}, "dawid_skene compares annotators"),
         ({"tool": "label_studio"}, "tool='label_studio' and connection, an Airflow connection, go together"),
         ({"choose": "stratified"}, "choose='stratified' and strata, a column, go together"),
+        ({"tool": "form", "batch": 300}, "300 rows × 2 are more forms than 500"),
         ({"min_skill": 0.5}, "need gold items"),
         ({"consolidate": "gold"}, "need gold items"),
         ({"prelabel": {"by": "rules"}}, "prelabel by rules needs rules"),
