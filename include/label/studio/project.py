@@ -10,7 +10,7 @@ from typing import Any
 
 from include.core.errors import FatalError, RetriableError
 from include.label.studio.connection import Studio
-from include.label.studio.tasks import COUNTED, Progress, Task, key_of, keyed, listed, listing
+from include.label.studio.tasks import Progress, Task, counted, key_of, keyed, listed, listing
 
 # An import is one transaction of the server: small enough to be answered soon.
 TASKS_AT_ONCE = 500
@@ -101,7 +101,7 @@ def send(studio: Studio, project: int, tasks: Iterable[Task]) -> Sent:
 
 
 def progress(studio: Studio, project: int) -> Progress:
-    return Progress.of(listed(listing(project, COUNTED), studio.get))
+    return listed(counted(project), studio.get)
 
 
 def take_back(studio: Studio, project: int, to: Path, sent: Iterable[str]) -> Taken:

@@ -8,7 +8,7 @@ import httpx
 
 from include.core.errors import FatalError, RetriableError
 from include.label.studio.connection import address, content, refuse, settings, unreachable
-from include.label.studio.tasks import COUNTED, Progress, listed_later, listing
+from include.label.studio.tasks import Progress, counted, listed_later
 
 
 async def wait_until_labelled(
@@ -44,7 +44,7 @@ async def wait_until_labelled(
         while True:
             trouble = None
             try:
-                now = Progress.of(await listed_later(listing(project, COUNTED), get))
+                now = await listed_later(counted(project), get)
             except RetriableError as error:
                 trouble = error
             else:

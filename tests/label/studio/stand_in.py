@@ -49,6 +49,8 @@ class StandIn:
             return 200, [{"id": 7, "email": "ann@example.org"}]
         if path == "/api/tasks":
             return 200, self._page(int(query["page"]), int(query["page_size"]))
+        if parts[-1] == "annotations":
+            return 200, next(task["annotations"] for task in self.tasks if task["id"] == int(parts[2]))
         if method == "DELETE":
             self.tasks = [task for task in self.tasks if task["id"] != int(parts[2])]
             return 204, None

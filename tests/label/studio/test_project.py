@@ -102,6 +102,13 @@ def test_progress_is_the_projects(stand_in, studio):
     assert progress(studio, 1).lacking == ((0, 1), (2, 1))
 
 
+def test_a_count_that_the_server_lost_is_counted_again(stand_in, studio):
+    stand_in.add(tasks("a", "b"), overlap=2)
+    stand_in.tasks[0] |= {"total_annotations": 1, "annotations": [{"id": 1}, {"id": 2}]}
+    stand_in.tasks[1] |= {"total_annotations": 1, "annotations": [{"id": 3}]}
+    assert progress(studio, 1).lacking == ((0, 1), (1, 1))
+
+
 def test_everything_is_taken_back_by_one_export(stand_in, studio, tmp_path):
     stand_in.add(tasks("a", "b"))
     taken = take_back(studio, 1, tmp_path / "export.json", ["a", "b"])
