@@ -155,7 +155,8 @@ class LabelResult(Ref):
     """What came of a round: `answers` to `answered` items by `annotators`, and `labels` rows that have one now.
 
     `agreement` is the measure with its value and interval, `audit` how right a model or rules were where people
-    checked them, `skill` how right each annotator was on gold items; all of it was landed in `batch`.
+    checked them, `skill` how right each annotator was on gold items; `given` counts all labels by
+    class and origin. All of it was landed in `batch`.
     """
 
     dataset: str
@@ -168,6 +169,7 @@ class LabelResult(Ref):
     agreement: dict[str, Any] = Field(default_factory=dict)
     audit: dict[str, Any] = Field(default_factory=dict)
     skill: dict[str, Any] = Field(default_factory=dict)
+    given: tuple[dict[str, Any], ...] = ()
     decision: GateDecision
     batch: int | None = None
 

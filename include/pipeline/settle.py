@@ -18,7 +18,7 @@ from include.pipeline.label import items_of, labelling_of
 from include.specs import Dataset
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction
-from include.warehouse.labels import Label, News, known_answers, land_labels
+from include.warehouse.labels import Label, News, given, known_answers, land_labels
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,8 @@ def _settled(
     batch = land_labels(connection, dataset.name, news, at)
     return LabelResult(
         dataset=dataset.name, run=asked.run, **counts, faults=faults, labels=len(news.labels),
-        agreement=asdict(found), audit=audit, skill=outcome.skill, decision=decision, batch=batch.batch,
+        agreement=asdict(found), audit=audit, skill=outcome.skill,
+        given=tuple(given(connection, dataset.name)), decision=decision, batch=batch.batch,
     )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def _answers(connection: Connection, dataset: Dataset, answers: tuple[Annotation
 
 
 def _prelabelled(
-    connection: Connection, dataset: Dataset, run: str, given: Sequence[Label]
+    connection: Connection, dataset: Dataset, run: str, labels: Sequence[Label]
 ) -> tuple[dict[str, Any], list[Label], tuple[str, ...]]:
     """How right a model or rules were where people checked them, the labels that they may give, and warnings."""
     from include.label.prelabel import Prediction, Prelabelled, audited
@@ -116,7 +117,7 @@ def _prelabelled(
     }
     if declared.prelabel is None or not parts["labelled"]:
         return {}, [], ()
-    answers = {label.key: label.label for label in given}
+    answers = {label.key: label.label for label in labels}
     if not any(one.key in answers for one in parts["audited"]):
         return {}, [], (f"{len(parts['labelled'])} rows are not pre-labelled: nobody checked a sample of them",)
     found = audited(Prelabelled(parts["labelled"], parts["audited"], ()), answers)
@@ -125,9 +126,9 @@ def _prelabelled(
         why = f"{found.right} of {found.rows} checked rows were right, {found.claimed:.1%} were claimed"
         return audit, [], (f"{len(parts['labelled'])} rows are not pre-labelled: {why}",)
     origin = {"model": "model", "rules": "rule"}[declared.prelabel.by]
-    labels = [
+    borne_out = [
         Label(one.key, one.label, one.confidence, origin, 0, {one.label: one.confidence}, run)
         for one in parts["labelled"]
         if one.key not in answers
     ]
-    return audit, labels, ()
+    return audit, borne_out, ()

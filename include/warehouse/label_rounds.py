@@ -74,11 +74,12 @@ def record_result(connection: Connection, result: LabelResult, at: datetime) -> 
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sluice.label_results (dataset, run, answered, answers, annotators, labels, faults,"
-            " agreement, audit, skill, decision, reasons, warnings, batch, settled_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " agreement, audit, skill, given, decision, reasons, warnings, batch, settled_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 result.dataset, result.run, result.answered, result.answers, result.annotators, result.labels,
                 Json(result.faults), Json(result.agreement), Json(result.audit), Json(result.skill),
+                Json(result.given),
                 result.decision.decision, list(result.decision.reasons), list(result.decision.warnings),
                 result.batch, at,
             ),
@@ -89,7 +90,7 @@ def results(connection: Connection, dataset: str) -> list[LabelResult]:
     """What came of every round so far, in their order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT run, answered, answers, annotators, labels, faults, agreement, audit, skill, batch,"
+            "SELECT run, answered, answers, annotators, labels, faults, agreement, audit, skill, given, batch,"
             " jsonb_build_object('decision', decision, 'reasons', reasons, 'warnings', warnings) AS decision"
             " FROM sluice.label_results WHERE dataset = %s ORDER BY settled_at, run",
             (dataset,),

@@ -106,6 +106,19 @@ def known_labels(connection: Connection, dataset: str) -> dict[str, str]:
     return dict(_current(connection, dataset, "labels", ("key", "label"), ("key",)))
 
 
+def given(connection: Connection, dataset: str) -> list[dict[str, Any]]:
+    """Of each class and origin how many rows have it now, and the mean confidence."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "SELECT label, origin, count(*) AS rows, avg(confidence) AS confidence FROM landing.{}"
+                " WHERE _seq_to IS NULL GROUP BY 1, 2 ORDER BY 1, 2"
+            ).format(sql.Identifier(f"{label_source(dataset)}_labels"))
+        )
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 def _current(
     connection: Connection, dataset: str, table: str, columns: Sequence[str], order: Sequence[str]
 ) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from include.pipeline.compare import compare
 from include.specs import Dataset
 from include.warehouse import exports
 from include.warehouse.versions import list_versions
-from include.web import figures, lineage, queries
+from include.web import figures, labelling, lineage, queries
 from include.web.export_files import blocks, export_file, media_type
 from include.web.pages import REPORT_HEADERS, render
 from include.web.report_files import report_file
@@ -93,6 +93,15 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
                 raise HTTPException(404, error.problem) from error
             others = figures.readable(list_versions(connection, dataset), but=after)
         return render(request, "diff.html", found=found, others=others)
+
+    @app.get("/datasets/{dataset}/labels")
+    def show_labels(request: Request, dataset: str) -> Response:
+        with queries.reading(warehouse_url()) as connection:
+            rounds = labelling.rounds(connection, dataset)
+        declared = catalog[dataset].labelling if dataset in catalog else None
+        if declared is None and not rounds:
+            raise HTTPException(404, f"Dataset {dataset!r} declares no labelling.")
+        return render(request, "labels.html", dataset=dataset, declared=declared, rounds=rounds)
 
     @app.get("/datasets/{dataset}/{version}")
     def show_version(request: Request, dataset: str, version: int) -> Response:

@@ -77,11 +77,12 @@ class Card:
     """A dataset with its newest versions; `hidden` older ones are left out.
 
     `quality` are the courses of its scores at the gate, `asked` is what stands about its latest run, if a person
-    was asked about it.
+    was asked about it. `labelled`: its rows are given labels here.
     """
 
     name: str
     about: str
+    labelled: bool
     current: int | None
     versions: list[Shown]
     hidden: int
@@ -113,6 +114,7 @@ def cards(
         card = Card(
             name=name,
             about=_about(catalog[name]) if name in catalog else "No longer in the catalog; its versions stay.",
+            labelled=name in catalog and catalog[name].labelling is not None,
             current=next((version.version for version in own if version.current), None),
             versions=[shown(version, judged) for version in own[:most]],
             hidden=max(0, len(own) - most),

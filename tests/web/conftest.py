@@ -16,6 +16,7 @@ from include.specs import Balance, Dataset
 from include.warehouse.approvals import Word, say
 from include.warehouse.connection import transaction
 from include.warehouse.validations import Validation, record
+from tests.pipeline.reviews import REVIEWS
 
 FRAUD = Dataset(
     name="fraud",
@@ -166,7 +167,7 @@ def open_anonymous(airflow_home: Path, reports: Path, storage: Path) -> Open:
 
     def opened(url: Callable[[], str]) -> TestClient:
         app = FastAPI()
-        app.mount("/sluice", create_app([FRAUD, IDLE], url, reports, lambda: storage))
+        app.mount("/sluice", create_app([FRAUD, IDLE, REVIEWS], url, reports, lambda: storage))
         return TestClient(app, base_url="http://testserver/sluice")
 
     return opened

@@ -16,6 +16,7 @@ PAGES = [
     "/datasets/fraud",
     "/datasets/fraud/1",
     "/datasets/fraud/diff?from=1&to=1",
+    "/datasets/reviews/labels",
     "/data-docs",
     "/data-docs/fraud/run_1/gate.html",
     "/reports/fraud/run_1/gate.html",

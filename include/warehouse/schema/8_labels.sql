@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS sluice.label_results (
     agreement jsonb NOT NULL,
     audit jsonb NOT NULL,
     skill jsonb NOT NULL,
+    given jsonb NOT NULL,
     decision text NOT NULL CHECK (decision IN ('publish', 'reject')),
     reasons text[] NOT NULL,
     warnings text[] NOT NULL,
