@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
 from include.core.refs import Candidate, Outcome
@@ -45,17 +46,20 @@ def check_and_part(
 ) -> tuple[Checked, Parted]:
     """The checkpoint's word, and the rows parted by it, into tables of the caller's transaction.
 
-    Great Expectations reads the candidate in a session of its own while the rows are parted by all rules that may
-    fail. Where it then lets a rule's bad rows stay (`mostly`), or could not judge it, they are parted once more.
-    Raises what `run_checkpoint` and `part` raise.
+    Bad rows are sought by all rules that may fail, on all cores; then Great Expectations reads the candidate in a
+    session of its own while the others are copied, which takes one core. Where it lets a rule's bad rows stay
+    (`mostly`), or could not judge it, the rows are parted once more. Raises what `run_checkpoint` and `part`
+    raise.
     """
-    with ThreadPoolExecutor(1, "checkpoint") as pool:
-        checking = pool.submit(
-            run_checkpoint, warehouse_url, "staging", parting.candidate.table, parting.suite, run_id
-        )
-        early = _ahead(connection, parting)
+    with connection.cursor() as cursor, ThreadPoolExecutor(1, "checkpoint") as pool:
+        cursor.execute("SAVEPOINT ahead")
+        verdict = _sought(cursor, connection, parting)
+        table, suite = parting.candidate.table, parting.suite
+        checking = pool.submit(run_checkpoint, warehouse_url, "staging", table, suite, run_id)
+        early = Parted(verdict, _pass(connection, parting)) if verdict else None
         checked = checking.result()
-    rules = to_judge(parting.suite, checked.outcomes)
+        cursor.execute("RELEASE SAVEPOINT ahead")
+    rules = to_judge(suite, checked.outcomes)
     if early is None or early.verdict.reasons.keys() != {rule.rule for rule in rules}:
         return checked, part(connection, parting, checked.outcomes)
     refuse_disagreement(early.verdict, rules, checked.outcomes)
@@ -68,25 +72,23 @@ def part(connection: Connection, parting: Parting, outcomes: Sequence[Outcome]) 
     Raises FatalError where it counted other bad rows than are found, and where SQL fails.
     """
     rules = to_judge(parting.suite, outcomes)
-    found = _part(connection, parting, rules)
-    refuse_disagreement(found.verdict, rules, outcomes)
-    return found
+    verdict = _judge(connection, parting, rules)
+    refuse_disagreement(verdict, rules, outcomes)
+    return Parted(verdict, _pass(connection, parting))
 
 
-def _ahead(connection: Connection, parting: Parting) -> Parted | None:
-    """The rows parted before it has; None if SQL fails, which Great Expectations is first to say."""
-    with connection.cursor() as cursor:
-        cursor.execute("SAVEPOINT ahead")
-        try:
-            found = _part(connection, parting, row_rules(parting.suite))
-        except FatalError:
-            cursor.execute("ROLLBACK TO SAVEPOINT ahead")
-            found = None
-        cursor.execute("RELEASE SAVEPOINT ahead")
-    return found
+def _sought(cursor: Cursor, connection: Connection, parting: Parting) -> Verdict | None:
+    """The bad rows by all rules that may fail; None if SQL fails, which Great Expectations is first to say."""
+    try:
+        return _judge(connection, parting, row_rules(parting.suite))
+    except FatalError:
+        cursor.execute("ROLLBACK TO SAVEPOINT ahead")
+        return None
 
 
-def _part(connection: Connection, parting: Parting, rules: Sequence[Expectation]) -> Parted:
-    dataset, candidate = parting.dataset, parting.candidate.table
-    verdict = judge(connection, candidate, dataset.key, parting.bad, rules)
-    return Parted(verdict, pass_on(connection, dataset, candidate, parting.bad, parting.passed))
+def _judge(connection: Connection, parting: Parting, rules: Sequence[Expectation]) -> Verdict:
+    return judge(connection, parting.candidate.table, parting.dataset.key, parting.bad, rules)
+
+
+def _pass(connection: Connection, parting: Parting) -> int:
+    return pass_on(connection, parting.dataset, parting.candidate.table, parting.bad, parting.passed)

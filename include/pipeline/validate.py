@@ -138,21 +138,22 @@ def _decided(  # noqa: PLR0917
     """Quarantine the bad rows, and let the gate decide."""
     origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
     quarantined = quarantine(connection, case.dataset.name, rejected_rows(case.table("bad")), origin)
-    if not case.candidate.rows == verdict.rows == passed + quarantined:
+    rows = passed + quarantined
+    if case.candidate.rows != rows or verdict.rejected != quarantined:
         raise FatalError(
-            f"Rows built, judged, and passed or quarantined must be as many: {case.candidate.rows},"
-            f" {verdict.rows}, {passed} + {quarantined}.",
+            f"Rows built must be as many as passed and were quarantined: {case.candidate.rows} were built,"
+            f" {passed} passed, {verdict.rejected} were rejected, {quarantined} quarantined.",
             fix="clear the run from its build task on; if it happens again, please report it.",
         )
-    tells = verdict.rows > 0 and all(outcome.exception is None for outcome in outcomes)
+    tells = rows > 0 and all(outcome.exception is None for outcome in outcomes)
     news = quarantine_news(connection, case.dataset.name, origin, tells=tells)
     evidence = {"quarantine": asdict(news) if news else {}, drift.name: drift.evidence}
     return Validation(
         run=case.candidate.run,
         dataset=case.dataset.name,
         stage=STAGE,
-        decision=decide(outcomes, verdict.rows, quarantined, case.dataset.gate),
-        rows=verdict.rows,
+        decision=decide(outcomes, rows, quarantined, case.dataset.gate),
+        rows=rows,
         passed=passed,
         quarantined=quarantined,
         reasons=verdict.reasons,

@@ -97,6 +97,11 @@ def _look(connection: Connection, dataset: Dataset, table: str, storage: Any) ->
             "CREATE TEMPORARY TABLE leak_images (_id text, split bigint, path text, family text, content bigint,"
             " look bigint, blank boolean) ON COMMIT DROP"
         )
+    text, number = pa.string(), pa.int64()
+    schema = pa.schema(
+        {"_id": text, "split": number, "path": text, "family": text, "content": number, "look": number}
+        | {"blank": pa.bool_()}
+    )
     for chunk in _rows(connection, dataset, table):
         kept = []
         for row, split, path, group in chunk:
@@ -104,9 +109,8 @@ def _look(connection: Connection, dataset: Dataset, table: str, storage: Any) ->
             small = _thumbnail(data, path, row)
             content = int.from_bytes(hashlib.sha256(data).digest()[:8], "big", signed=True)
             kept.append((row, split, path, group, content, perceptual_hash(small), shows_nothing(small)))
-        names = ("_id", "split", "path", "family", "content", "look", "blank")
-        columns = dict(zip(names, map(list, zip(*kept, strict=True)), strict=True))
-        bulk.write(connection, sql.SQL("pg_temp.leak_images"), pa.table(columns))
+        columns = dict(zip(schema.names, map(list, zip(*kept, strict=True)), strict=True))
+        bulk.write(connection, sql.SQL("pg_temp.leak_images"), pa.table(columns, schema))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE pg_temp.leak_images")
 

@@ -98,6 +98,8 @@ def _sketch(connection: Connection, cursor: Cursor, rows: sql.Composable, column
         "CREATE TEMPORARY TABLE leak_texts (_id text, split bigint, content bigint, length bigint, bands bigint[])"
         " ON COMMIT DROP"
     )
+    kinds = {"_id": pa.string(), "split": pa.int64(), "content": pa.int64(), "length": pa.int64()}
+    schema = pa.schema({**kinds, "bands": pa.list_(pa.int64())})
     query = sql.SQL(
         "SELECT v._id, array_position('{{train,validation,test}}'::text[], v._split), v.{}::text FROM {}"
     )
@@ -111,7 +113,7 @@ def _sketch(connection: Connection, cursor: Cursor, rows: sql.Composable, column
             "length": [len(text) for text in texts],
             "bands": [bands(shingles(text)).tolist() for text in texts],
         }
-        bulk.write(connection, sql.SQL("pg_temp.leak_texts"), pa.table(columns))
+        bulk.write(connection, sql.SQL("pg_temp.leak_texts"), pa.table(columns, schema))
     cursor.execute("ANALYZE pg_temp.leak_texts")
 
 

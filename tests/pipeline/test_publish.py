@@ -56,7 +56,7 @@ def test_the_manifest_says_what_the_version_was_made_from_and_how(fraud):
         "lineage": {},
         "gate": {
             "decision": "publish", "reasons": [], "warnings": ["amount_mean_usual failed: 7"],
-            "suite_hash": "6" * 64, "rows": 123, "passed": 120, "quarantined": 3,
+            "suite_hash": "6" * 64, "rows": 123, "passed": 120, "unlabelled": 0, "quarantined": 3,
             "quarantined_by": {"amount_positive": 3}, "report": "fraud/run_1/gate.html", "evidence": {},
         },
         "audit": {

@@ -280,7 +280,6 @@ def counts(postgres, tmp_path_factory):
     outcomes = run_checkpoint(url, "staging", "mixed", suite, "r").outcomes
     with transaction(url) as connection:
         verdict = judge(connection, "mixed", "id", "bad", rules)
-    assert verdict.rows == ROWS
     counted = {o.rule: o.exception or o.unexpected for o in outcomes}
     found = defaultdict(list)
     for rule in rules:
@@ -322,4 +321,4 @@ def test_values_of_a_suite_are_literals_never_sql(warehouse_url):
     with transaction(warehouse_url) as connection:
         connection.cursor().execute(TABLE)
         assert judge(connection, "mixed", "id", "bad", [rule]).reasons == {"a rule": 10}
-        assert judge(connection, "mixed", "id", "bad", []).rows == ROWS
+        assert judge(connection, "mixed", "id", "bad", []).rejected == 0
