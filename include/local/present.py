@@ -114,7 +114,7 @@ def _published(found: Facts) -> Table:
                 f"{dataset['label']} = {name}",
                 f"{version['before'].get(name, 0):,}",
                 f"{version['after'].get(name, 0):,}",
-                "" if number else version["method"] + ("" if version["new"] else ", published before"),
+                version["method"] if not number else "" if version["new"] or number > 1 else "as before",
             )
     return table
 

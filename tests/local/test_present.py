@@ -83,6 +83,12 @@ def test_a_published_version_shows_each_class_before_and_after():
     ]
 
 
+def test_a_version_that_was_published_before_says_so_on_its_second_line():
+    version = FOUND["datasets"][0] | {"version": VERSION | {"new": False}}
+    first, second = section(shown(datasets=[version]), "Published", "Planted dirt, and what was caught")
+    assert (first[-1], second[-2:]) == ("smote", ["as", "before"])
+
+
 def test_planted_dirt_that_was_not_caught_exactly_is_marked():
     assert section(shown(), "Planted dirt, and what was caught", "Where to look") == [
         ["payments", "amount_not_negative", "2", "2", "✓"],
