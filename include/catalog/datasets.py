@@ -1,6 +1,6 @@
 """What this installation curates: one entry a dataset, its SQL in sql/<name>.sql, its suite of the same name."""
 
-from include.specs import Augment, Balance, Dataset, Drift, Export, GatePolicy, Split
+from include.specs import Augment, Balance, Dataset, Drift, Export, GatePolicy, Labelling, Split
 
 DATASETS: tuple[Dataset, ...] = (
     Dataset(
@@ -47,5 +47,33 @@ DATASETS: tuple[Dataset, ...] = (
         # With this key each split gets some of the few pictures of the rare digit.
         split=Split(key="first"),
         augment=Augment(recipe="digits", ratio=0.7, shards=2),
+    ),
+    Dataset(
+        name="reviews",
+        sources=("shop",),
+        key="review_id",
+        group="customer_id",
+        time="written_at",
+        text=("body",),
+        # Not features: who gave the label, and stars, which would tell it.
+        passthrough=("product_id", "stars", "labelled_by", "confidence"),
+        label="sentiment",
+        gate=GatePolicy(max_rejected=0.1),
+        labelling=Labelling(
+            question="Is the customer content?",
+            guideline="Judge the product as a whole, as its customer does; a single complaint may be outweighed.",
+            classes=("negative", "positive"),
+            show=("body",),
+            overlap=3,
+            batch=120,
+            # One round, so that the sample comes to an end: raise it, and label_reviews asks on.
+            budget=120,
+            choose="margin",
+            # What a model doubts may be nearly of one class, where alpha and kappa fall although nobody is worse.
+            measure="gwet_ac1",
+        ),
+        seed=7,
+        subjects={"shop": "customer_id"},
+        on_erasure="rebuild",
     ),
 )

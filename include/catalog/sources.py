@@ -7,7 +7,7 @@ SOURCES: tuple[Source, ...] = (
         name="shop",
         connection="shop",
         # `planted` is the sample's own answer sheet: which dirt was put where. A real source has none.
-        tables=("customers", "products", "orders", "payments", "chargebacks", "planted"),
+        tables=("customers", "products", "orders", "payments", "chargebacks", "reviews", "planted"),
         # Not payments.card_holder: the gate judges how readable it is, which no pseudonym could show.
         pii={"customers": ("name", Pii(column="email", canonical="casefold"))},
         key_domain="people",
@@ -18,6 +18,7 @@ SOURCES: tuple[Source, ...] = (
                 "orders": "customer_id",
                 "payments": "customer_id",
                 "chargebacks": Via(column="payment_id", table="payments", key="id"),
+                "reviews": "customer_id",
             },
         ),
     ),

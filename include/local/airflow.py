@@ -80,6 +80,8 @@ def environment(
         "GX_ANALYTICS_ENABLED": "false",
         "SLUICE_STORAGE": f"file://{place.storage}",
         "SLUICE_REPORTS": str(place.reports),
+        # Simulated annotators answer at once.
+        "SLUICE_ANSWERS_EVERY": "2",
     }
 
 

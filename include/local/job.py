@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.catalog import DATASETS, SOURCES
-from include.local import planted, summary
+from include.local import labelling, planted, summary
 from include.local.follow import Follower, Run, wait_for_dags
 from include.local.home import read_json, write_json
+from include.local.labelling import Desk
 from include.local.present import show
 from include.local.progress import Progress, console, say
+from include.local.shop import owner_url
 from include.local.stack import Stack
 from include.warehouse.connection import transaction
 
@@ -20,17 +22,27 @@ def do_the_job(stack: Stack) -> int:
         before = summary.newest_batch(connection)
     collections = [f"collect_{source.name}" for source in SOURCES]
     curations = [f"curate_{dataset.name}" for dataset in DATASETS]
+    labellings = [f"label_{dataset.name}" for dataset in DATASETS if dataset.labelling]
+    later = [*curations, *labellings]
     say("Waiting until Airflow has read the DAGs …")
-    wait_for_dags(stack.api, [*collections, *curations], stack.began, stack.check_alive)
+    wait_for_dags(stack.api, [*collections, *later], stack.began, stack.check_alive)
     with Progress() as progress:
-        follower = Follower(stack.api, progress, consumers(), stack.check_alive)
-        if follower.take_up([*collections, *curations]):
+        desk = Desk(
+            stack.warehouse_url, stack.place.storage, owner_url(stack.postgres, stack.secrets), progress.note
+        )
+
+        def check() -> None:
+            stack.check_alive()
+            desk.look()
+
+        follower = Follower(stack.api, progress, consumers(), check)
+        if follower.take_up([*collections, *later]):
             progress.note("Taking up what an earlier run left unfinished, too.")
         for dag in collections:
             follower.trigger(dag)
         runs = follower.until_done()
         # News that a killed run left behind may have started a curation meanwhile.
-        while follower.take_up(curations):
+        while follower.take_up(later):
             runs = follower.until_done()
     found = gather(stack, runs, before)
     write_json(stack.place.last_run, found)
@@ -39,17 +51,23 @@ def do_the_job(stack: Stack) -> int:
 
 
 def consumers() -> dict[str, frozenset[str]]:
-    """Which curations news of each collection starts, by DAG id."""
-    return {
+    """Which curations the news of each collection starts, and which labelling a curation starts, and back."""
+    started = {
         f"collect_{source.name}": frozenset(f"curate_{d.name}" for d in DATASETS if source.name in d.sources)
         for source in SOURCES
     }
+    for dataset in DATASETS:
+        if dataset.labelling:
+            started[f"curate_{dataset.name}"] = frozenset({f"label_{dataset.name}"})
+            started[f"label_{dataset.name}"] = frozenset({f"curate_{dataset.name}"})
+    return started
 
 
 def gather(stack: Stack, runs: Sequence[Run], before: int) -> dict[str, Any]:
     """The summary as it is written to `.local/last-run.json`."""
     edition = (read_json(stack.place.path / "site.json") or {}).get("edition", 0)
     names = [run.run for run in runs]
+    shop_url = owner_url(stack.postgres, stack.secrets)
     with transaction(stack.warehouse_url) as connection:
         datasets = [
             {
@@ -66,7 +84,12 @@ def gather(stack: Stack, runs: Sequence[Run], before: int) -> dict[str, Any]:
             "runs": [{"dag": run.dag, "run": run.run, "state": run.state} for run in runs],
             "collected": summary.collected(connection, [source.name for source in SOURCES], before),
             "datasets": datasets,
-            "planted": [*planted.payments(connection), *planted.photos(connection, edition)],
+            "labelled": [
+                labelling.labelled(connection, dataset, names, labelling.truth(dataset, shop_url))
+                for dataset in DATASETS
+                if dataset.labelling
+            ],
+            "planted": [*planted.shop_rows(connection), *planted.photos(connection, edition)],
             "reports": str(stack.place.reports),
         }
     found["problems"] = summary.problems(found)

@@ -1,6 +1,7 @@
 """The sample shop's planted dirt against what was caught: row by row and rule by rule."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from psycopg2 import sql
@@ -29,9 +30,12 @@ def compare(where: str, planted: Iterable[Fault], caught: Iterable[Fault]) -> li
     ]
 
 
-def payments(connection: Connection) -> list[dict[str, Any]]:
-    """The shop's ledger as of the batch that the newest gate decision is pinned to, against quarantine."""
-    return _gate(connection, "payment_fraud", _ledger)
+def shop_rows(connection: Connection) -> list[dict[str, Any]]:
+    """The shop's ledger as of the batches that the newest gate decisions are pinned to, against quarantine."""
+    return [
+        *_gate(connection, "payment_fraud", partial(_ledger, table="payments")),
+        *_gate(connection, "reviews", partial(_ledger, table="reviews")),
+    ]
 
 
 def photos(connection: Connection, edition: int) -> list[dict[str, Any]]:
@@ -72,12 +76,12 @@ def _gate(
     return compare(f"gate of {dataset}", ledger(connection, batches), caught)
 
 
-def _ledger(connection: Connection, batches: dict[str, int]) -> set[Fault]:
+def _ledger(connection: Connection, batches: dict[str, int], table: str) -> set[Fault]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT p.row_key, p.rule FROM landing.shop_planted AS p, sluice.batches AS b"
-            " WHERE b.batch = %s AND p.table_name = 'payments'"
+            " WHERE b.batch = %s AND p.table_name = %s"
             " AND p._seq_from <= b.seq_to AND (p._seq_to IS NULL OR p._seq_to > b.seq_to)",
-            (batches["shop"],),
+            (batches["shop"], table),
         )
         return set(cursor.fetchall())

@@ -12,10 +12,11 @@ Facts = Mapping[str, Any]
 
 
 def show(found: Facts, out: Console) -> None:
-    """Print what was collected, rejected and published, whether the planted dirt was caught, and where to look."""
+    """Print what was collected, rejected, labelled, published, how much planted dirt was caught, where to look."""
     for title, table in (
         ("Collected", _collected(found)),
         ("Rejected", _rejected(found)),
+        ("Labelled", _labelled(found)),
         ("Published", _published(found)),
         ("Planted dirt, and what was caught", _planted(found)),
     ):
@@ -70,9 +71,37 @@ def _rejected(found: Facts) -> Table:
     return table
 
 
+def _labelled(found: Facts) -> Table:
+    """Each round of this run: how many rows of those that wait were asked about, how many labels are right.
+
+    Without a round it is all labels so far.
+    """
+    table = _table("rows of", "asked", "answers", "agreement", "right", "published",
+                   right=("asked", "answers", "right", "published"))  # fmt: skip
+    for one in found["labelled"]:
+        for asked in one["rounds"]:
+            table.add_row(
+                one["dataset"], f"{asked['asked']:,} of {asked['waiting']:,}", f"{asked['answers']:,}",
+                _agreement(asked["agreement"]), _right(asked), f"{asked['in_version']:,}",
+            )  # fmt: skip
+        if not one["rounds"]:
+            table.add_row(one["dataset"], f"0 of {one['waiting']:,}", "", "", _right(one), "")
+    return table
+
+
+def _agreement(found: Facts) -> str:
+    if not found or found["value"] is None:
+        return "undefined"
+    return f"{found['measure']} {found['value']:.2f} {found['words']}"
+
+
+def _right(found: Facts) -> str:
+    return ("?" if found["right"] is None else f"{found['right']:,}") + f" of {found['labels']:,}"
+
+
 def _published(found: Facts) -> Table:
-    table = _table("version", "rows", "class", "train before", "train after", "by",
-                   right=("rows", "train before", "train after"))  # fmt: skip
+    table = _table("version", "rows", "class", "train", "balanced", "by",
+                   right=("rows", "train", "balanced"))  # fmt: skip
     for dataset in found["datasets"]:
         if (version := dataset["version"]) is None:
             table.add_row(f"{dataset['dataset']}: none", "", "", "", "", "")
@@ -85,7 +114,7 @@ def _published(found: Facts) -> Table:
                 f"{dataset['label']} = {name}",
                 f"{version['before'].get(name, 0):,}",
                 f"{version['after'].get(name, 0):,}",
-                "" if number else version["method"] + ("" if version["new"] else ", published before"),
+                version["method"] if not number else "" if version["new"] or number > 1 else "as before",
             )
     return table
 

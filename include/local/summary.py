@@ -7,6 +7,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from include.local import labelling
 from include.specs import Dataset
 from include.warehouse import versions
 
@@ -160,6 +161,8 @@ def problems(found: Mapping[str, Any]) -> list[str]:
             wrong.append(f"{dataset['dataset']} has no published version")
         else:
             wrong += [f"{dataset['dataset']}: {text}" for text in dataset["version"]["disagreements"]]
+    for labels in found["labelled"]:
+        wrong += labelling.problems(labels)
     wrong += [
         f"{piece['where']}: {piece['planted']} rows break {piece['rule']} on purpose, {piece['caught']} were"
         f" caught, {piece['matched']} of them the planted ones"

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, TypeAdapter, ValidationError
 
 from include.core.erasure import ErasureRequest, requested
 from include.core.errors import FatalError
-from include.specs import Dataset, PostgresSource, Source
+from include.specs import Dataset, Labelling, PostgresSource, Source
 
 AnySource = TypeVar("AnySource", bound=Source)
 BATCH = TypeAdapter(Annotated[int, Field(ge=1)] | None)
@@ -46,6 +46,17 @@ def loss_as_asked(params: Mapping[str, Any]) -> bool:
 def dataset_as_asked(dataset: Dataset, params: Mapping[str, Any]) -> Dataset:
     """The dataset as declared, but for its seed. Raises FatalError unless that is a number from 0 on."""
     return dataset.model_copy(update={"seed": _checked(SEED, "seed", params)})
+
+
+def round_as_asked(dataset: Dataset, params: Mapping[str, Any]) -> Dataset:
+    """The dataset as declared, but for how many rows a round asks about. FatalError for no number."""
+    if dataset.labelling is None:
+        return dataset
+    try:
+        found = Labelling.model_validate(dataset.labelling.model_dump() | {"batch": params["batch"]})
+    except ValidationError as error:
+        raise _refusal("batch", params["batch"], error) from error
+    return dataset.model_copy(update={"labelling": found})
 
 
 def batch_as_asked(params: Mapping[str, Any]) -> int | None:

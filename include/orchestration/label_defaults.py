@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from airflow.sdk import Param
+
 from include.orchestration.defaults import common
 from include.specs import Dataset, Labelling
 
@@ -11,10 +13,16 @@ def label_dag(dataset: Dataset, declared: Labelling) -> dict[str, Any]:
     """Arguments of @dag for labelling a dataset, but for its schedule."""
     return {
         "dag_id": f"label_{dataset.name}",
+        "params": {
+            "batch": Param(
+                declared.batch, type="integer", minimum=1, title="Rows",
+                description="How many rows to ask about in this round; no more than the budget leaves.",
+            )
+        },
         "tags": ["sluice", "label"],
         "doc_md": _doc(dataset, declared),
         **common(waiting=timedelta(hours=declared.within)),
-    }
+    }  # fmt: skip
 
 
 def _doc(dataset: Dataset, declared: Labelling) -> str:

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include import catalog
 from include.core.refs import Asked, Gated
 from include.orchestration import places
+from include.orchestration.asked import round_as_asked
 from include.orchestration.assets import labels_asset, waiting_asset
 from include.orchestration.errors import told_to_airflow
 from include.orchestration.running import Json, as_json, run_id, run_time
@@ -45,10 +46,9 @@ def ask(name: str) -> Json:
     """Give the next rows to annotators; skipped when none waits, or the budget is spent."""
     from include.pipeline.label import ask
 
-    dataset, storage = catalog.dataset(name), places.storage()
-    asked = ask(
-        places.warehouse_url(), dataset, run_id(), places.annotation_tool(dataset), storage=storage, at=run_time()
-    )
+    dataset, storage = round_as_asked(catalog.dataset(name), get_current_context()["params"]), places.storage()
+    tool = places.annotation_tool(dataset)
+    asked = ask(places.warehouse_url(), dataset, run_id(), tool, storage=storage, at=run_time())
     if not asked.items:
         raise AirflowSkipException(f"nothing to ask about: {asked.waiting} rows wait, or the budget is spent")
     return as_json(asked)

@@ -1,6 +1,7 @@
 """Wait for annotators in Airflow's triggerer: no worker is held, and a restart of anything goes on waiting."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,12 +10,12 @@ from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include import catalog
-from include.core.errors import RetriableError
+from include.core.errors import FatalError, RetriableError
 from include.core.refs import Asked
 from include.orchestration import places
 from include.orchestration.errors import told_to_airflow
 
-# How often answers are looked for, in seconds.
+# How often answers are looked for, in seconds, unless SLUICE_ANSWERS_EVERY says otherwise.
 EVERY = 30.0
 
 
@@ -26,7 +27,7 @@ class Answers(BaseOperator):
 
     template_fields = ("asked",)
 
-    def __init__(self, *, name: str, asked: Any, every: float = EVERY, **kwargs: Any) -> None:
+    def __init__(self, *, name: str, asked: Any, every: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.name = name
         self.asked = asked
@@ -37,7 +38,9 @@ class Answers(BaseOperator):
         begun = run.start_date or run.run_after
         within = timedelta(hours=_labelling(self.name).within)
         self.defer(
-            trigger=AnswersTrigger(self.name, dict(self.asked), self.every, (begun + within).isoformat()),
+            trigger=AnswersTrigger(
+                self.name, dict(self.asked), self.every or _every(), (begun + within).isoformat()
+            ),
             method_name="told",
         )
 
@@ -72,6 +75,21 @@ class AnswersTrigger(BaseTrigger):
                 yield TriggerEvent({"missing": lacking})
                 return
             await asyncio.sleep(min(self.every, max(0.1, (until - datetime.now(UTC)).total_seconds())))
+
+
+@told_to_airflow
+def _every() -> float:
+    stated = os.environ.get("SLUICE_ANSWERS_EVERY") or EVERY
+    try:
+        seconds = float(stated)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise FatalError(
+            f"SLUICE_ANSWERS_EVERY is {stated!r}, which is no number of seconds above 0.",
+            fix="set it to how often answers are looked for, such as 30, or leave it out.",
+        )
+    return seconds
 
 
 def _missing(name: str, asked: dict[str, Any]) -> int:

@@ -16,11 +16,13 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError, RetriableError
 from include.core.seeds import seed_of
-from include.sample import dirt, draw
+from include.sample import dirt, draw, reviews
 from include.sample.dirt import Planted
 from include.sample.draw import EPOCH, Row
+from include.sample.reviews import Review
 
 SCHEMA = Path(__file__).with_name("schema.sql")
+REVIEWS = Path(__file__).with_name("reviews.sql")
 SIZE = 24_000
 # Disputes that are open when history ends come in within so many ticks of live traffic.
 OPEN_DISPUTE_TICKS = 60
@@ -46,10 +48,10 @@ def shop_transaction(url: str) -> Iterator[Connection]:
 
 
 def create(url: str, seed: int, size: int = SIZE) -> None:
-    """Make the shop with `size` payments, size/8 customers and size/80 products, in one transaction.
+    """Make the shop with `size` payments, size/8 customers, size/80 products and size/40 reviews.
 
-    The same seed and size give the same rows. Does nothing if that shop is there already, and raises
-    FatalError if another one is.
+    All of it is one transaction; the same seed and size give the same rows. Does nothing if that shop is there
+    already (an older one, which nobody could review, gets its reviews), and raises FatalError if another one is.
     """
     if size < 200:
         raise FatalError(f"The sample shop needs at least 200 payments, not {size}.", fix="choose a larger size.")
@@ -58,9 +60,15 @@ def create(url: str, seed: int, size: int = SIZE) -> None:
         cursor.execute("SELECT to_regclass('simulation.clock')")
         if cursor.fetchone() != (None,):
             _refuse_other(cursor, seed, size)
-            return
-        cursor.execute(SCHEMA.read_text())
-        _fill(cursor, seed, size)
+        else:
+            cursor.execute(SCHEMA.read_text())
+            _fill(cursor, seed, size)
+        cursor.execute("SELECT to_regclass('public.reviews')")
+        if cursor.fetchone() == (None,):
+            cursor.execute(REVIEWS.read_text())
+            found, planted = reviews.history(seed, max(size // 40, 20), size // 8, max(size // 80, 5))
+            publish_reviews(cursor, found)
+            record(cursor, planted)
 
 
 def _refuse_other(cursor: Cursor, seed: int, size: int) -> None:
@@ -135,6 +143,13 @@ def _soil(rng: np.random.Generator, payments: list[Row], since: dict[int, dateti
         payments.append(again)
         planted += entries
     return planted
+
+
+def publish_reviews(cursor: Cursor, written: Sequence[Review]) -> None:
+    """Put reviews on the shop's pages, and what their authors meant where the shop does not look."""
+    copy(cursor, ("public", "reviews"), [review.row for review in written])
+    meant = [{"review_id": review.row["id"], "sentiment": review.meant} for review in written]
+    copy(cursor, ("simulation", "opinions"), meant)
 
 
 def record(cursor: Cursor, planted: Sequence[Planted]) -> None:

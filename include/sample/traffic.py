@@ -17,12 +17,13 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError, SluiceError
 from include.core.seeds import seed_of
-from include.sample import dirt, draw
-from include.sample.shop import copy, record, shop_transaction
+from include.sample import dirt, draw, reviews
+from include.sample.shop import copy, publish_reviews, record, shop_transaction
 from include.sample.told import stop_signals
 
 TICK = timedelta(minutes=5)
 SIGN_UP_EVERY, REPRICE_EVERY, MOVE_EVERY, CANCEL_EVERY, SOIL_EVERY, MEND_EVERY = 2, 3, 4, 4, 5, 15
+REVIEW_EVERY, SOIL_REVIEW_EVERY = 2, 40
 DISPUTE_TICKS = 12
 
 
@@ -62,6 +63,8 @@ def _tick(cursor: Cursor, seed: int, tick: int) -> None:
         _soil(cursor, tick // SOIL_EVERY)
     if tick % MEND_EVERY == 7:
         _mend(cursor)
+    if tick % REVIEW_EVERY == 1:
+        _review(cursor, seed, tick, now)
 
 
 def _sign_up(cursor: Cursor, rng: np.random.Generator, now: datetime) -> None:
@@ -181,9 +184,22 @@ def _mend(cursor: Cursor) -> None:
     cursor.execute(
         "WITH mended AS (DELETE FROM planted WHERE id = (SELECT min(id) FROM planted AS p"
         " WHERE rule = 'installments_in_range' AND NOT EXISTS (SELECT FROM planted AS other"
-        " WHERE other.row_key = p.row_key AND other.rule <> p.rule)) RETURNING row_key)"
+        " WHERE other.table_name = p.table_name AND other.row_key = p.row_key AND other.rule <> p.rule))"
+        " RETURNING row_key)"
         " UPDATE payments SET installments = 1 FROM mended WHERE payments.id = mended.row_key::bigint"
     )
+
+
+def _review(cursor: Cursor, seed: int, tick: int, now: datetime) -> None:
+    """One more review; now and then it is spoilt."""
+    customers = _one(cursor, "SELECT max(id) FROM customers")
+    products = _one(cursor, "SELECT max(id) FROM products")
+    key = _one(cursor, "SELECT max(id) + 1 FROM reviews")
+    written = reviews.write(seed, key, customers, products, now)
+    if tick % SOIL_REVIEW_EVERY == SOIL_REVIEW_EVERY - 1:
+        written, planted = reviews.spoilt(written, tick // SOIL_REVIEW_EVERY)
+        record(cursor, [planted])
+    publish_reviews(cursor, [written])
 
 
 def _one(cursor: Cursor, query: str) -> int:

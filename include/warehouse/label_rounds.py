@@ -49,6 +49,20 @@ def said_before(connection: Connection, dataset: str, run: str) -> dict[str, Any
     return dict(said)
 
 
+def open_rounds(connection: Connection, dataset: str) -> list[Asked]:
+    """The rounds that were handed out and have not been settled, in their order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT run, tool, place, cardinality(items), waiting FROM sluice.label_rounds WHERE dataset = %s"
+            " AND run NOT IN (SELECT run FROM sluice.label_results WHERE dataset = %s) ORDER BY asked_at, run",
+            (dataset, dataset),
+        )
+        return [
+            Asked(dataset=dataset, run=run, tool=tool, place=place, items=items, waiting=waiting)
+            for run, tool, place, items, waiting in cursor.fetchall()
+        ]
+
+
 def asked_in_all(connection: Connection, dataset: str) -> int:
     """How many rows were ever asked about."""
     with connection.cursor() as cursor:

@@ -1,6 +1,7 @@
 """The suites catch exactly what the sample shop planted: each row, with every rule that it breaks."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import product
@@ -18,7 +19,7 @@ from include.core.dimensions import DIMENSIONS
 from include.local.postgres import EmbeddedPostgres
 from include.local.shop import SEED
 from include.pipeline.collect import collect_site
-from include.sample import shop
+from include.sample import reviews, shop
 from include.sample.shelf import DIGITS, stock
 from include.sample.site import Site
 from include.sample.traffic import trade
@@ -26,6 +27,7 @@ from include.specs import Dataset
 from include.validate.checkpoint import run_checkpoint
 from include.validate.rows import judge
 from include.validate.suite import load_suite
+from include.warehouse.labels import NO_LABELS
 from include.warehouse.prepare import prepare
 from include.warehouse.split import split_expression
 
@@ -45,7 +47,8 @@ def warehouse(postgres: EmbeddedPostgres) -> Iterator[str]:
     prepare(url, login="sluice", password="a test's own password")
     shop.create(url, 7, 4_000)
     trade(url, 7, 40)
-    build(url, catalog.dataset("payment_fraud"), "public")
+    for dataset in ("payment_fraud", "reviews"):
+        build(url, catalog.dataset(dataset), "public")
     yield url
     connection = psycopg2.connect(postgres.url("postgres"))
     connection.autocommit = True
@@ -55,12 +58,20 @@ def warehouse(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 def build(url: str, dataset: Dataset, schema: str) -> str:
     """The dataset's table in staging, from the tables in `schema` as they are now."""
-    query = Template((SQL / f"{dataset.name}.sql").read_text()).render(source=lambda _, name: f'{schema}."{name}"')
+    query = Template((SQL / f"{dataset.name}.sql").read_text()).render(
+        source=lambda _, name: f'{schema}."{name}"', labels=lambda _: NO_LABELS
+    )
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         columns = ", ".join(dataset.columns)
         cursor.execute(f"CREATE TABLE staging.{dataset.name} AS SELECT {columns} FROM ({query}) AS built")
         cursor.execute(f"GRANT ALL ON staging.{dataset.name} TO sluice_writer")
     return dataset.name
+
+
+def ledger(url: str, table: str) -> list[tuple[str, str]]:
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT row_key, rule FROM public.planted WHERE table_name = %s", (table,))
+        return cursor.fetchall()
 
 
 def broken(url: str, dataset: Dataset) -> set[tuple[str, str]]:
@@ -92,21 +103,20 @@ def test_every_expectation_of_a_suite_says_which_dimension_of_quality_it_measure
     assert {entry["meta"].get("dimension") for entry in stored} <= set(DIMENSIONS)
 
 
-def test_the_suite_finds_every_planted_payment_with_every_reason_and_no_other(warehouse: str):
-    dataset = catalog.dataset("payment_fraud")
-    with psycopg2.connect(warehouse) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT row_key, rule FROM public.planted WHERE table_name = 'payments'")
-        planted = set(cursor.fetchall())
-    assert broken(warehouse, dataset) == planted
-    assert len(planted) > 60
+@pytest.mark.parametrize(
+    ("name", "table", "least"), [("payment_fraud", "payments", 60), ("reviews", "reviews", 5)]
+)
+def test_the_suite_finds_every_planted_row_with_every_reason_and_no_other(warehouse, name, table, least):
+    planted = ledger(warehouse, table)
+    assert broken(warehouse, catalog.dataset(name)) == set(planted)
+    assert len(planted) > least
 
 
-def test_the_checkpoint_counts_the_same_and_only_planted_rules_fail(warehouse: str):
-    suite = load_suite(SUITES, "payment_fraud", catalog.dataset("payment_fraud").columns)
-    outcomes = run_checkpoint(warehouse, "staging", "payment_fraud", suite, "a test").outcomes
-    with psycopg2.connect(warehouse) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT rule, count(*) FROM public.planted GROUP BY rule")
-        planted = dict(cursor.fetchall())
+@pytest.mark.parametrize(("name", "table"), [("payment_fraud", "payments"), ("reviews", "reviews")])
+def test_the_checkpoint_counts_the_same_and_only_planted_rules_fail(warehouse, name, table):
+    suite = load_suite(SUITES, name, catalog.dataset(name).columns)
+    outcomes = run_checkpoint(warehouse, "staging", name, suite, "a test").outcomes
+    planted = Counter(rule for _, rule in ledger(warehouse, table))
     assert {o.rule: o.exception for o in outcomes if o.exception} == {}
     assert {o.rule: o.unexpected for o in outcomes if not o.success} == planted
 
@@ -123,7 +133,8 @@ def test_fraud_can_be_learnt_from_the_features_but_not_easily(warehouse: str):
     with psycopg2.connect(warehouse) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT * FROM staging.payment_fraud"
-            " WHERE payment_id::text NOT IN (SELECT row_key FROM public.planted) ORDER BY payment_id"
+            " WHERE payment_id::text NOT IN (SELECT row_key FROM public.planted WHERE table_name = 'payments')"
+            " ORDER BY payment_id"
         )
         frame = pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
     numeric = frame[list(dataset.numeric)].astype(float)
@@ -135,6 +146,13 @@ def test_fraud_can_be_learnt_from_the_features_but_not_easily(warehouse: str):
     prevalence = label.mean()
     assert 0.01 < prevalence < 0.02
     assert 10 * prevalence < score < 0.85
+
+
+def test_the_reviews_that_the_shop_has_read_are_of_both_declared_classes():
+    """Of the shop that `make run` opens, so that its first version can be published and judged at once."""
+    dataset, (written, _) = catalog.dataset("reviews"), reviews.history(SEED, shop.SIZE // 40, shop.SIZE // 8, 300)
+    assert {review.row["sentiment"] for review in written} >= set(dataset.labelling.classes)
+    assert dataset.labelling.classes == (reviews.NEGATIVE, reviews.POSITIVE)
 
 
 def test_the_suite_finds_every_planted_photo_with_every_reason_and_no_other(warehouse: str, tmp_path: Path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from include.catalog import DATASETS
 from include.local import airflow
 from include.local.job import do_the_job
 from include.warehouse.connection import transaction
@@ -105,7 +106,7 @@ def test_datasets_shows_every_version_inside_the_ui(page, published, pictures):
     shown = page.frame_locator("iframe")
     shown.get_by_role("heading", name="payment_fraud").wait_for()
     assert shown.get_by_role("heading", name="digit_photos").is_visible()
-    assert shown.get_by_text("current v").count() == 2
+    assert shown.get_by_text("current v").count() == len(DATASETS)
     assert shown.locator(".bars").count() >= 2
     assert taken(page, pictures / "datasets.png")
 

@@ -5,16 +5,17 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from include.catalog import DATASETS
+from include.catalog import DATASETS, dataset
 from include.local.job import do_the_job
 from include.publish import delivery
 from include.warehouse.connection import connect, transaction
+from include.warehouse.staging import queue_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(900)]
 
 
 @contextmanager
-def asked(stack):
+def asked_of(stack):
     with transaction(stack.warehouse_url) as connection, connection.cursor() as cursor:
 
         def ask(question, *values):
@@ -33,25 +34,55 @@ def first_run(stack):
 
 def test_every_dataset_has_a_version_and_every_piece_of_planted_dirt_was_caught(first_run, stack):
     assert first_run["ok"]
-    with asked(stack) as ask:
+    with asked_of(stack) as ask:
         current = dict(ask("SELECT dataset, version FROM sluice.current_versions"))
-        assert current == {dataset.name: 1 for dataset in DATASETS}
+        # What is labelled is published as the source has it, and again with the labels of the round.
+        assert current == {dataset.name: 2 if dataset.labelling else 1 for dataset in DATASETS}
+
+
+def test_reviews_without_a_label_are_asked_about_agreed_on_and_in_the_version_with_the_labels_of_annotators(
+    first_run, stack
+):
+    (labelled,) = first_run["labelled"]
+    (asked,) = labelled["rounds"]
+    declared = dataset("reviews").labelling
+    assert (asked["asked"], asked["answers"], asked["annotators"]) == (declared.batch, 3 * declared.batch, 3)
+    assert asked["waiting"] == labelled["waiting"] + declared.batch
+    assert asked["agreement"]["value"] > declared.min_agreement
+    assert asked["labels"] == asked["in_version"] == declared.batch >= asked["right"] > 0.9 * declared.batch
+    with asked_of(stack) as ask:
+        by = dict(ask("SELECT labelled_by, count(*) FROM datasets.reviews GROUP BY 1"))
+        assert by.keys() == {"shop", "person"} and by["person"] == declared.batch
+        assert dict(ask("SELECT labelled_by, count(*) FROM datasets.reviews_v1 GROUP BY 1")) == {
+            "shop": by["shop"]
+        }
+        [(batch,)] = ask("SELECT batch FROM sluice.label_results")
+        [(sources,)] = ask(
+            "SELECT manifest -> 'sources' FROM sluice.versions WHERE dataset = 'reviews' AND version = 2"
+        )
+        assert {source["source"]: source["batch"] for source in sources}["labels_reviews"] == batch
+        # The sheets lie where they were handed out, and what annotators said is history.
+        assert ask("SELECT annotator, count(*) FROM landing.labels_reviews_answers GROUP BY 1 ORDER BY 1") == [
+            (name, declared.batch) for name in ("ada", "bruno", "chris")
+        ]
+    handed_out = stack.place.storage / asked["place"]
+    assert {path.name for path in handed_out.iterdir()} == {"items.csv", "ada.csv", "bruno.csv", "chris.csv"}
 
 
 def test_rows_in_are_rows_passed_plus_rows_quarantined(first_run, stack):
-    with asked(stack) as ask:
-        judged = ask("SELECT dataset, rows, passed, quarantined FROM sluice.validations WHERE stage = 'gate'")
-        assert len(judged) == len(DATASETS)
-        for dataset, rows, passed, quarantined in judged:
+    with asked_of(stack) as ask:
+        judged = ask("SELECT dataset, run, rows, passed, quarantined FROM sluice.validations WHERE stage = 'gate'")
+        assert {name for name, *_ in judged} == {dataset.name for dataset in DATASETS}
+        for name, run, rows, passed, quarantined in judged:
             assert rows == passed + quarantined
-            [(kept,)] = ask(f'SELECT count(*) FROM quarantine."{dataset}"')
+            [(kept,)] = ask(f'SELECT count(*) FROM quarantine."{name}" WHERE run = %s', run)
             assert kept == quarantined > 0
 
 
-@pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
-def test_made_rows_and_their_parents_are_in_train_only_and_train_is_balanced(first_run, stack, dataset):
-    table, label = f'datasets."{dataset.name}"', f'"{dataset.label}"'
-    with asked(stack) as ask:
+@pytest.mark.parametrize("made", [d for d in DATASETS if d.balance or d.augment], ids=lambda d: d.name)
+def test_made_rows_and_their_parents_are_in_train_only_and_train_is_balanced(first_run, stack, made):
+    table, label = f'datasets."{made.name}"', f'"{made.label}"'
+    with asked_of(stack) as ask:
         assert ask(f"SELECT DISTINCT _split FROM {table} WHERE _origin <> 'real'") == [("train",)]
         assert ask(
             f"SELECT count(*) FROM {table} m, unnest(m._parents) AS p (id) LEFT JOIN {table} r"
@@ -59,7 +90,7 @@ def test_made_rows_and_their_parents_are_in_train_only_and_train_is_balanced(fir
         ) == [(0,)]
         train = f"SELECT {label}::text, count(*) FROM {table} WHERE _split = 'train' GROUP BY 1"
         counts = dict(ask(train))
-        ratio = (dataset.balance or dataset.augment).ratio
+        ratio = (made.balance or made.augment).ratio
         assert min(counts.values()) >= int(ratio * max(counts.values()))
 
 
@@ -78,7 +109,7 @@ def test_what_declares_an_export_lies_in_the_storage_whole_and_is_on_record(firs
         place = delivery.place_of(stack.place.storage, name, 1)
         manifest = delivery.found(place)
         delivery.verify(place, manifest)
-        with asked(stack) as ask:
+        with asked_of(stack) as ask:
             [(rows,)] = ask("SELECT manifest -> 'rows' FROM sluice.versions WHERE dataset = %s", name)
             [(known, files)] = ask("SELECT place, files FROM sluice.exports WHERE dataset = %s", name)
         assert (known, files) == (place.as_uri(), manifest["files"])
@@ -86,11 +117,11 @@ def test_what_declares_an_export_lies_in_the_storage_whole_and_is_on_record(firs
 
 
 def test_a_second_run_collects_only_what_is_new(first_run, stack):
-    with asked(stack) as ask:
+    with asked_of(stack) as ask:
         [(snapshot,)] = ask("SELECT sum(v::bigint) FROM sluice.batches, jsonb_each_text(changes) AS c (k, v)")
         [(newest,)] = ask("SELECT max(batch) FROM sluice.batches")
     assert do_the_job(stack) == 0
-    with asked(stack) as ask:
+    with asked_of(stack) as ask:
         [(added,)] = ask(
             "SELECT coalesce(sum(v::bigint), 0) FROM sluice.batches, jsonb_each_text(changes) AS c (k, v)"
             " WHERE batch > %s",
@@ -103,11 +134,14 @@ def test_a_second_run_collects_only_what_is_new(first_run, stack):
             " GROUP BY 1 HAVING count(*) > 1) AS twice"
         )
         assert doubled == 0
+    # The budget is spent: nobody is asked, and the labels that there are stand.
+    (labelled,) = json.loads(stack.place.last_run.read_text())["labelled"]
+    assert (labelled["rounds"], labelled["labels"]) == ([], dataset("reviews").labelling.budget)
 
 
 def test_customers_are_landed_under_pseudonyms_and_no_log_or_xcom_has_an_address_or_the_key(first_run, stack):
     shown = "'^local:[0-9a-f]{64}$'"
-    with asked(stack) as ask:
+    with asked_of(stack) as ask:
         assert ask(
             f"SELECT count(*) >= 500, bool_and(name ~ {shown} AND email ~ {shown}) FROM landing.shop_customers"
         ) == [(True, True)]
@@ -123,6 +157,7 @@ def test_customers_are_landed_under_pseudonyms_and_no_log_or_xcom_has_an_address
         assert not [text for text in logs if secret in text]
 
 
-def test_no_staging_table_is_left(first_run, stack):
-    with asked(stack) as ask:
-        assert ask("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'") == []
+def test_no_staging_table_is_left_but_the_rows_that_wait_for_a_label(first_run, stack):
+    with asked_of(stack) as ask:
+        left = ask("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'")
+        assert left == [(queue_name(dataset.name),) for dataset in DATASETS if dataset.labelling]

@@ -33,6 +33,7 @@ def test_all_of_airflow_points_into_the_home_folder_and_at_the_chosen_port(tmp_p
     assert found["AIRFLOW_CONN_SHOP"] == "postgres://shop_reader:pw@127.0.0.1:5/shop"
     assert found["SLUICE_STORAGE"] == f"file://{tmp_path}/storage"
     assert found["SLUICE_REPORTS"] == str(tmp_path / "reports")
+    assert float(found["SLUICE_ANSWERS_EVERY"]) <= 5
 
 
 def test_settings_of_the_caller_stay_outside_but_connections_may_come_in(tmp_path, monkeypatch):

@@ -103,3 +103,10 @@ def test_without_an_exception_it_is_the_last_error_and_without_one_the_process_w
 def test_news_of_a_source_starts_every_dataset_that_is_made_of_it():
     assert consumers()["collect_shop"] >= {"curate_payment_fraud"}
     assert consumers()["collect_shop_site"] >= {"curate_digit_photos"}
+
+
+def test_a_curation_of_what_is_labelled_starts_its_labelling_and_new_labels_a_curation():
+    assert "curate_reviews" in consumers()["collect_shop"]
+    assert consumers()["curate_reviews"] == {"label_reviews"}
+    assert consumers()["label_reviews"] == {"curate_reviews"}
+    assert "curate_payment_fraud" not in consumers()

@@ -165,17 +165,20 @@ def test_a_run_is_good_if_all_runs_succeeded_all_versions_stand_and_all_dirt_was
     good = {
         "runs": [{"dag": "collect_shop", "run": "1", "state": "success"}],
         "datasets": [{"dataset": "claims", "version": {"disagreements": []}}],
+        "labelled": [],
         "planted": [{"where": "gate", "rule": "amount_present", "planted": 2, "caught": 2, "matched": 2}],
     }
     assert summary.problems(good) == []
     bad = {
         "runs": [{"dag": "collect_shop", "run": "1", "state": "failed"}],
         "datasets": [{"dataset": "claims", "version": None}],
+        "labelled": [{"dataset": "claims", "labels": 0, "right": None, "rounds": []}],
         "planted": [{"where": "gate", "rule": "amount_present", "planted": 2, "caught": 2, "matched": 1}],
     }
     assert summary.problems(bad) == [
         "the run collect_shop ended as failed",
         "claims has no published version",
+        "claims: no row has got a label",
         "gate: 2 rows break amount_present on purpose, 2 were caught, 1 of them the planted ones",
     ]
 

@@ -25,7 +25,7 @@ def context(shop):
     from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
     run = SimpleNamespace(run_id="label_1", start_date=AT, run_after=AT)
-    found = {"outlet_events": OutletEventAccessors(), "dag_run": run, "params": {}}
+    found = {"outlet_events": OutletEventAccessors(), "dag_run": run, "params": {"batch": 40}}
     with set_current_context(found):
         yield found
 
@@ -86,6 +86,31 @@ def test_the_wait_is_handed_to_the_triggerer_until_the_declared_hours_after_the_
     assert deferred.value.method_name == "told"
 
 
+@pytest.mark.parametrize(("stated", "every"), [(None, 30.0), ("1.5", 1.5)])
+def test_how_often_answers_are_looked_for_is_a_setting(shop, context, monkeypatch, stated, every):
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from include.orchestration.labelling import answered
+
+    monkeypatch.delenv("SLUICE_ANSWERS_EVERY", raising=False)
+    if stated:
+        monkeypatch.setenv("SLUICE_ANSWERS_EVERY", stated)
+    with pytest.raises(TaskDeferred) as deferred:
+        answered("reviews", {"dataset": "reviews"}).execute(context)
+    assert deferred.value.trigger.serialize()[1]["every"] == every
+
+
+@pytest.mark.parametrize("stated", ["soon", "0", "-1", "inf", "nan"])
+def test_an_interval_that_is_none_is_refused(shop, context, monkeypatch, stated):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration.labelling import answered
+
+    monkeypatch.setenv("SLUICE_ANSWERS_EVERY", stated)
+    with pytest.raises(AirflowFailException, match=f"SLUICE_ANSWERS_EVERY is '{stated}'"):
+        answered("reviews", {"dataset": "reviews"}).execute(context)
+
+
 def test_a_round_that_is_refused_fails_its_task_for_good(shop, context):
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -94,6 +119,18 @@ def test_a_round_that_is_refused_fails_its_task_for_good(shop, context):
     shop.curated("run_1")
     with pytest.raises(AirflowFailException, match="none of 40 items was answered"):
         labelling.settle.function("reviews", shop.ask("label_1").model_dump(mode="json"))
+
+
+def test_the_form_says_how_many_rows_a_round_asks_about(shop, context):
+    from include.core.errors import FatalError
+    from include.orchestration import labelling
+    from include.orchestration.asked import round_as_asked
+
+    shop.curated("run_1")
+    context["params"]["batch"] = 7
+    assert labelling.ask.function("reviews")["items"] == 7
+    with pytest.raises(FatalError, match="asked for batch = 0"):
+        round_as_asked(REVIEWS, {"batch": 0})
 
 
 def test_nothing_to_ask_about_is_skipped(shop, context, monkeypatch):

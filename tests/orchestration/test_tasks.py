@@ -96,7 +96,7 @@ def test_a_reconciliation_proves_the_landing_equal_or_names_what_is_not(
     from airflow.sdk.exceptions import AirflowFailException
 
     from include.orchestration import tasks
-    from include.sample.shop import SCHEMA, shop_transaction
+    from include.sample.shop import REVIEWS, SCHEMA, shop_transaction
     from include.warehouse.connection import transaction
 
     key = {"conn_type": "generic", "login": "k1", "password": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
@@ -104,7 +104,7 @@ def test_a_reconciliation_proves_the_landing_equal_or_names_what_is_not(
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", source_url)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
     with shop_transaction(source_url) as connection:
-        connection.cursor().execute(SCHEMA.read_text())
+        connection.cursor().execute(SCHEMA.read_text() + REVIEWS.read_text())
         connection.cursor().execute("INSERT INTO products VALUES (1, 'hat', 'hats', 9, 'warm', '{}')")
     context["dag_run"] = SimpleNamespace(run_id="manual__1", start_date=datetime(2026, 5, 1, tzinfo=UTC))
     context["params"] = {"batch_changes": 10}
@@ -159,6 +159,7 @@ def test_an_erasure_s_tasks_take_the_form_and_hand_on_no_key(context, monkeypatc
         "source": "shop",
         "removed": {
             "datasets.payment_fraud_v1": 1, "landing.shop_customers": 1, "reports": 0, "staging.payment_fraud": 0,
+                "staging.reviews": 0,
         },
         "retired": {"payment_fraud": [1]},
     }  # fmt: skip

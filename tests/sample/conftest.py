@@ -11,7 +11,14 @@ from include.local.postgres import EmbeddedPostgres
 from include.sample import shop
 
 # What each rule means, in plain SQL over the shop's own tables.
-BREAKERS = {
+REVIEWS = {
+    "body_present": "SELECT id FROM reviews WHERE body IS NULL",
+    "body_not_empty": "SELECT id FROM reviews WHERE body = ''",
+    "body_readable": "SELECT id FROM reviews WHERE body ~ '[\ufffdÃÂ]'",
+    "stars_in_range": "SELECT id FROM reviews WHERE stars NOT BETWEEN 1 AND 5",
+    "sentiment_known": "SELECT id FROM reviews WHERE sentiment NOT IN ('negative', 'positive')",
+}
+BREAKERS = REVIEWS | {
     "order_known": "SELECT id FROM payments WHERE order_id IS NULL",
     "amount_present": "SELECT id FROM payments WHERE amount IS NULL",
     "method_present": "SELECT id FROM payments WHERE method IS NULL",
@@ -57,14 +64,15 @@ def second_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture
 def ledger_and_truth() -> Callable[[str], tuple[dict[str, set[str]], dict[str, set[str]]]]:
-    """The payments that break each rule, by the shop's ledger and by plain SQL."""
+    """The payments and reviews that break each rule, by the shop's ledger and by plain SQL."""
 
     def ask(url: str) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
         ledger: dict[str, set[str]] = {rule: set() for rule in BREAKERS}
         truth: dict[str, set[str]] = {}
         with shop.shop_transaction(url) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT rule, row_key FROM planted WHERE table_name = 'payments'")
-            for rule, key in cursor.fetchall():
+            cursor.execute("SELECT table_name, rule, row_key FROM planted")
+            for table, rule, key in cursor.fetchall():
+                assert table == ("reviews" if rule in REVIEWS else "payments")
                 ledger[rule].add(key)
             for rule, query in BREAKERS.items():
                 cursor.execute(query)

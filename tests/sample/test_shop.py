@@ -13,7 +13,7 @@ from include.sample.shop import shop_transaction
 
 Judge = Callable[[str], tuple[dict[str, set[str]], dict[str, set[str]]]]
 
-TABLES = ("customers", "products", "orders", "payments", "chargebacks", "planted")
+TABLES = ("customers", "products", "orders", "payments", "chargebacks", "reviews", "planted")
 
 
 def rows(url: str, query: str, *arguments: object) -> list[tuple]:
@@ -25,7 +25,13 @@ def rows(url: str, query: str, *arguments: object) -> list[tuple]:
 def checksum(url: str) -> list[tuple]:
     return [
         rows(url, f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} AS t")[0]
-        for table in (*TABLES, "simulation.habits", "simulation.disputes", "simulation.clock")
+        for table in (
+            *TABLES,
+            "simulation.habits",
+            "simulation.disputes",
+            "simulation.clock",
+            "simulation.opinions",
+        )
     ]
 
 
@@ -61,6 +67,15 @@ def test_every_kind_of_dirt_is_planted_and_some_rows_carry_two(shop_url: str) ->
     }  # fmt: skip
     twice = "SELECT row_key FROM planted GROUP BY row_key HAVING count(DISTINCT kind) > 1"
     assert len(rows(shop_url, twice)) >= 4
+
+
+def test_a_shop_of_before_reviews_gets_the_same_ones_and_keeps_all_else(shop_url: str, source_url: str) -> None:
+    shop.create(source_url, 1, 4_000)
+    with shop_transaction(source_url) as connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE simulation.opinions, reviews")
+        cursor.execute("DELETE FROM planted WHERE table_name = 'reviews'")
+    shop.create(source_url, 1, 4_000)
+    assert checksum(source_url) == checksum(shop_url)
 
 
 def test_creating_it_again_changes_nothing_and_another_one_is_refused(source_url: str) -> None:

@@ -16,7 +16,10 @@ from include.sample.traffic import trade
 
 Judge = Callable[[str], tuple[dict[str, set[str]], dict[str, set[str]]]]
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = ("customers", "products", "orders", "payments", "chargebacks", "planted", "simulation.disputes")
+TABLES = (
+    "customers", "products", "orders", "payments", "chargebacks", "reviews", "planted", "simulation.disputes",
+    "simulation.opinions",
+)  # fmt: skip
 
 
 def table_of(url: str, query: str) -> list[tuple]:
@@ -48,6 +51,7 @@ def test_traffic_inserts_updates_and_deletes(source_url: str) -> None:
     left = {key for (key,) in table_of(source_url, "SELECT id FROM orders")}
     assert len(seen - keys["orders"]) > 100
     assert len(seen - left) >= 4
+    assert table_of(source_url, "SELECT count(*) FROM reviews WHERE written_at >= '2026-03-01'") == [(12,)]
     assert len(set(dict(table_of(source_url, "SELECT id, price FROM products")).items()) - set(before.items())) > 2
     assert table_of(source_url, "SELECT count(*) > 0 FROM chargebacks WHERE filed_at >= '2026-03-01'") == [(True,)]
 
