@@ -4,17 +4,20 @@ import pytest
 
 from include.core.annotations import Item
 from include.label.formats.sheets import read_csv
-from include.label.hand_over import Sheets, lacking
+from include.label.hand_over import Sheets
 from include.sample import annotators, shop
 from include.sample.annotators import ANNOTATORS, OTHER, answer, answered
+from include.specs import Labelling
 
+DECLARED = Labelling(question="Content?", classes=("negative", "positive"), show=("body",), overlap=3)
 MEANT = {str(key): "positive" if key % 3 else "negative" for key in range(40)}
 PLACE = "labelling/reviews/round_1"
 
 
 @pytest.fixture
 def folder(tmp_path):
-    Sheets(tmp_path).send(PLACE, [Item(key=key, data={"body": f'"{key}", it says,\nis fine'}) for key in MEANT])
+    items = [Item(key=key, data={"body": f'"{key}", it says,\nis fine'}) for key in MEANT]
+    Sheets(tmp_path).send(PLACE, items, DECLARED)
     return tmp_path / PLACE
 
 
@@ -41,8 +44,8 @@ def test_each_fills_in_a_sheet_of_their_own_that_is_taken_back_without_a_fault(f
     assert answer(folder, MEANT, 7) == 3 * len(MEANT)
     assert answered(folder)
     items = [one.item for one in read_csv(folder / "items.csv")]
-    taken = Sheets(tmp_path).take_back(PLACE, items, ("negative", "positive"))
-    assert taken.faults == () and lacking(taken, 3) == 0
+    taken = Sheets(tmp_path).take_back(PLACE, items, DECLARED)
+    assert taken.faults == () and Sheets(tmp_path).lacking(PLACE, items, DECLARED) == 0
     names = {a.annotator for one in taken.labelled for a in one.annotations}
     assert names == {annotator.name for annotator in ANNOTATORS}
 
