@@ -1,5 +1,6 @@
-"""Which of the rows that wait are asked about next, by the declared strategy."""
+"""Which rows are asked about next: of those that wait by the declared strategy, and those whose label is doubted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
@@ -7,6 +8,9 @@ from sklearn.linear_model import LogisticRegression  # noqa: TID253
 
 from include.core.seeds import seed_of
 from include.label import choose as strategies
+from include.label.mislabelled import suspects
+from include.label.out_of_sample import FOLDS, out_of_sample
+from include.label.votes import Votes
 from include.pipeline.pool import Rows, features_of
 from include.specs import Dataset, Labelling
 
@@ -29,6 +33,30 @@ def choose(dataset: Dataset, declared: Labelling, rows: Rows, count: int, storag
     elif "strata" in needed:
         pool = strategies.Pool(rows.keys, rows.labels, strata=rows.table["_stratum"].to_numpy())
     return strategies.choose(declared.choose, pool, count, seed)
+
+
+def doubted(
+    dataset: Dataset, declared: Labelling, rows: Rows, labels: Mapping[str, str], storage: Any
+) -> tuple[str, ...]:
+    """The rows whose label was given here and is likely wrong, by a model of all other labels; the worst first.
+
+    At most the share `relabel` of a round; none while there are fewer labels than folds of each class.
+    """
+    most = round(declared.relabel * declared.batch)
+    known = np.flatnonzero(rows.labels != strategies.UNLABELLED)
+    counts = np.bincount(rows.labels[known], minlength=len(declared.classes))
+    if not most or (counts < FOLDS).any():
+        return ()
+    seed = seed_of(dataset.name, declared.seed, "relabel")
+    features, places = features_of(dataset, rows, storage, seed), {key: n for n, key in enumerate(rows.keys)}
+    given = [declared.classes[place] for place in rows.labels[known]]
+    keys = [rows.keys[place] for place in known]
+    votes = Votes.of([(key, "label", label) for key, label in zip(keys, given, strict=True)], declared.classes)
+    ordered = features[[places[key] for key in votes.items]]
+    probabilities = out_of_sample(votes, ordered, seed=seed)
+    of_item = dict(zip(keys, given, strict=True))
+    found = suspects(votes.items, [of_item[key] for key in votes.items], probabilities, declared.classes)
+    return tuple(one.item for one in found if one.item in labels)[:most]
 
 
 def _probabilities(features: np.ndarray, labels: np.ndarray, classes: int, seed: int) -> np.ndarray:

@@ -80,7 +80,7 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
     `storage` is the root of the object storage, for strategies that look at images. A retry of the run asks the
     same. Raises FatalError before the dataset was curated for the first time.
     """
-    from include.pipeline.choose import choose
+    from include.pipeline.choose import choose, doubted
     from include.pipeline.pool import read
     from include.pipeline.prelabel import Said, said_of
 
@@ -99,8 +99,13 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
             said = said_of(connection, dataset, declared, rows, storage)
             checked = tuple(one.key for one in said.parted.audited[:count])
             sure = {one.key for one in (*said.parted.labelled, *said.parted.audited)}
-            rest = count - len(checked)
-            chosen = (*checked, *(choose(dataset, declared, rows.without(sure), rest, storage) if rest else ()))
+            again = doubted(dataset, declared, rows, labels, storage)[: count - len(checked)]
+            rest = count - len(checked) - len(again)
+            chosen = (
+                *checked,
+                *again,
+                *(choose(dataset, declared, rows.without(sure), rest, storage) if rest else ()),
+            )
             chosen = _with_gold(dataset, declared, chosen, known)
         asked = Asked(
             dataset=dataset.name,

@@ -45,6 +45,8 @@ class Labelling(Spec):
     Of the rows on a sheet the share `gold` are ones whose label the source knows: they tell how right annotators
     are. Whose accuracy on them is surely below `min_skill` has no say, and `consolidate="gold"` weighs by it.
 
+    Up to the share `relabel` of a round are rows that have a label from here which a model of the others doubts.
+
     With `prelabel` a model, or the `rules` through the `label_model`, label what they are sure of, and annotators
     may see what is said of the others.
     """
@@ -67,6 +69,7 @@ class Labelling(Spec):
     within: float = Field(default=72, gt=0, le=24 * 365)
     gold: float = Field(default=0, ge=0, lt=0.5)
     min_skill: float | None = Field(default=None, ge=0, le=1)
+    relabel: float = Field(default=0, ge=0, le=0.5)
     rules: tuple[Rule, ...] = ()
     label_model: str = "dawid_skene"
     prelabel: Prelabel | None = None

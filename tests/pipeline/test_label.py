@@ -295,6 +295,23 @@ def test_crowdlab_weighs_annotators_by_a_model_of_the_rows(shop):
     assert labels == {key: meant(key) for key in shop.handed_out(asked)}
 
 
+def test_labels_that_a_model_doubts_are_asked_about_again_and_mended(shop):
+    dataset = declared(relabel=0.2, batch=40, min_agreement=None)
+    shop.curated("run_1", dataset)
+    first = shop.ask("label_1", dataset)
+    wrong = [key for key in shop.handed_out(first) if int(key) % 10 == 3]
+    shop.answer(first, ann=one_in_ten_wrong, bob=one_in_ten_wrong)
+    shop.settle(first, dataset)
+    again = shop.ask("label_2", dataset)
+    asked_again = set(shop.handed_out(first)) & set(shop.handed_out(again))
+    assert wrong and asked_again >= set(wrong) and len(asked_again) <= 8 and again.items == 40
+    shop.answer(again, ann=honest, bob=honest)
+    shop.settle(again, dataset)
+    labels = dict(shop.rows("SELECT key, label FROM landing.labels_reviews_labels WHERE _seq_to IS NULL"))
+    assert all(labels[key] == meant(key) for key in labels)
+    assert shop.rows("SELECT count(*) FROM landing.labels_reviews_answers WHERE _seq_to IS NOT NULL")[0][0] > 0
+
+
 @pytest.mark.parametrize("strategy", ["margin", "entropy", "k_center", "snowball", "activelab"])
 def test_a_strategy_that_learns_begins_at_random_and_goes_on_by_what_was_labelled(shop, strategy):
     dataset = declared(choose=strategy, batch=20)
