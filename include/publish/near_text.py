@@ -111,7 +111,8 @@ def _sketch(connection: Connection, cursor: Cursor, rows: sql.Composable, column
             "split": [split for _, split, _ in chunk],
             "content": [digest(text) for text in texts],
             "length": [len(text) for text in texts],
-            "bands": [bands(shingles(text)).tolist() for text in texts],
+            # Texts that are all too short have no band from which the type could be told.
+            "bands": pa.array([bands(shingles(text)).tolist() for text in texts], pa.list_(pa.int64())),
         }
         bulk.write(connection, sql.SQL("pg_temp.leak_texts"), pa.table(columns, schema))
     cursor.execute("ANALYZE pg_temp.leak_texts")

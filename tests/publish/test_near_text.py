@@ -63,6 +63,12 @@ def test_one_copy_is_found_and_named_in_every_table(drawn, compared, change):
         assert (twins.leaks, twins.found, twins.examples) == (1, 1, ((f"r{here:06d}", f"r{there:06d}"),))
 
 
+def test_a_table_of_nothing_but_short_texts_has_no_leak(drawn, compared):
+    split = drawn.parted(np.random.default_rng(1), ROWS)
+    twins = compared([f"word {n}" for n in range(ROWS)], split)
+    assert (twins.leaks, twins.found) == (0, 0)
+
+
 def test_short_and_missing_texts_are_never_leaks(drawn, compared):
     rng = np.random.default_rng(0)
     texts = ["Thank you so much"] * 30 + [None] * 20 + [""] * 10
