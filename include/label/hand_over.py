@@ -18,6 +18,17 @@ from include.warehouse.staging import slug
 HANDED_OUT = "items.csv"
 
 
+def clear(storage: Any, dataset: str) -> int:
+    """Remove all sheets of the dataset's rounds, which show rows; how many there were. What was settled stays."""
+    folder = storage / "labelling" / dataset
+    if not folder.exists():
+        return 0
+    sheets = [sheet for place in folder.iterdir() if place.is_dir() for sheet in place.iterdir()]
+    for one in sheets:
+        one.unlink()
+    return len(sheets)
+
+
 class Sheets:
     """The sheets below `storage`, the root of the object storage (a pathlib.Path or like one)."""
 

@@ -25,8 +25,8 @@ def snorkel(
     except ImportError as error:
         raise FatalError(
             f"The label model 'snorkel' is not available: {error}.",
-            fix="install it and a CPU build of torch (uv pip install -r pyproject.toml --extra snorkel), or declare"
-            " dawid_skene.",
+            fix="install it and a CPU build of torch (uv pip install -r pyproject.toml --extra snorkel), or"
+            " declare dawid_skene.",
         ) from error
     model = LabelModel(cardinality=classes, verbose=False)
     told = known[known != ABSTAIN] if known is not None else None

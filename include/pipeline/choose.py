@@ -1,4 +1,4 @@
-"""Which rows are asked about next: of those that wait by the declared strategy, and those whose label is doubted."""
+"""Which rows are asked about next: of those that wait by a strategy, and of those labelled that are doubted."""
 
 from collections.abc import Mapping
 from typing import Any

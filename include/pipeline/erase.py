@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import Erasure
+from include.label.hand_over import clear
 from include.publish import delivery
 from include.specs import Dataset, PostgresSource
 from include.validate.reports import remove_report
@@ -55,8 +56,8 @@ def erase(
 
     Its rows go out of every declared landing table, whatever their time, and out of the quarantines; staging
     tables of the datasets concerned are dropped, so a run that is under way has to be triggered again; versions
-    that hold it are retired, and their exports below `storage` removed; so are pages of `reports` that may show
-    it. The second call with a request returns what the first did.
+    that hold it are retired, and their exports below `storage` removed; so are sheets of rounds of labelling, and
+    pages of `reports` that may show it. The second call with a request returns what the first did.
 
     Raises FatalError, and erases nothing, if the source still has the subject, if nothing holds it, if a
     declaration is missing, or if a dataset has to be rebuilt first (see `survey`); RetriableError if others
@@ -91,6 +92,9 @@ def erase(
             for page in pages:
                 remove_report(reports, page)
             files = _remove_exports(storage, holders) if storage is not None else 0
+            if storage is not None:
+                sheets = sum(clear(storage, dataset.name) for dataset in concerned)
+                log.info("removed %s sheets of rows that were to be labelled", sheets)
             erasure = erasures.record(cursor, source, request, pages=len(pages), exports=files, at=at)
     except psycopg2.errors.LockNotAvailable as error:
         raise RetriableError(

@@ -99,6 +99,7 @@ def _sketch(connection: Connection, cursor: Cursor, rows: sql.Composable, column
         " ON COMMIT DROP"
     )
     kinds = {"_id": pa.string(), "split": pa.int64(), "content": pa.int64(), "length": pa.int64()}
+    # Texts that are all too short have no band from which the type could be told.
     schema = pa.schema({**kinds, "bands": pa.list_(pa.int64())})
     query = sql.SQL(
         "SELECT v._id, array_position('{{train,validation,test}}'::text[], v._split), v.{}::text FROM {}"
@@ -111,8 +112,7 @@ def _sketch(connection: Connection, cursor: Cursor, rows: sql.Composable, column
             "split": [split for _, split, _ in chunk],
             "content": [digest(text) for text in texts],
             "length": [len(text) for text in texts],
-            # Texts that are all too short have no band from which the type could be told.
-            "bands": pa.array([bands(shingles(text)).tolist() for text in texts], pa.list_(pa.int64())),
+            "bands": [bands(shingles(text)).tolist() for text in texts],
         }
         bulk.write(connection, sql.SQL("pg_temp.leak_texts"), pa.table(columns, schema))
     cursor.execute("ANALYZE pg_temp.leak_texts")
