@@ -80,10 +80,6 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
     `storage` is the root of the object storage, for strategies that look at images. A retry of the run asks the
     same. Raises FatalError before the dataset was curated for the first time.
     """
-    from include.pipeline.choose import choose, doubted
-    from include.pipeline.pool import read
-    from include.pipeline.prelabel import Said, said_of
-
     declared = labelling_of(dataset)
     with transaction(warehouse_url) as connection:
         with connection.cursor() as cursor:
@@ -93,20 +89,8 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
         labels = known_labels(connection, dataset.name)
         waiting, known = _keys(connection, dataset, labels)
         count = min(declared.batch, _left(connection, dataset), len(waiting))
-        said, chosen = Said(), tuple[str, ...]()
-        if count:
-            rows = read(connection, dataset, declared, labels)
-            said = said_of(connection, dataset, declared, rows, storage)
-            checked = tuple(one.key for one in said.parted.audited[:count])
-            sure = {one.key for one in (*said.parted.labelled, *said.parted.audited)}
-            again = doubted(dataset, declared, rows, labels, storage)[: count - len(checked)]
-            rest = count - len(checked) - len(again)
-            chosen = (
-                *checked,
-                *again,
-                *(choose(dataset, declared, rows.without(sure), rest, storage) if rest else ()),
-            )
-            chosen = _with_gold(dataset, declared, chosen, known)
+        chosen, said = _drawn(connection, dataset, labels, count, storage) if count else ((), None)
+        chosen = _with_gold(dataset, declared, chosen, known)
         asked = Asked(
             dataset=dataset.name,
             run=run,
@@ -114,14 +98,33 @@ def ask(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, storage: 
             place=tool.place(dataset.name, run),
             items=len(chosen),
             waiting=len(waiting),
-            prelabelled=len(said.parted.labelled),
+            prelabelled=len(said.parted.labelled) if said else 0,
         )
-        if chosen:
+        if said:
             tool.send(asked.place, _shown(connection, dataset, chosen, said), declared)
             gold = {key: known[key] for key in chosen if key in known}
             label_rounds.record_round(connection, asked, chosen, _told(said) | {"gold": gold}, at)
     log.info("%s of %s rows of %s that wait were asked about", len(chosen), len(waiting), dataset.name)
     return asked
+
+
+def _drawn(
+    connection: Connection, dataset: Dataset, labels: Mapping[str, str], count: int, storage: Any
+) -> tuple[tuple[str, ...], "Said"]:
+    """`count` rows to ask about, and what is said of all that wait: rows that check what a model is sure of come
+    first, then doubted labels, then those that the strategy wants most."""
+    from include.pipeline.choose import choose, doubted
+    from include.pipeline.pool import read
+    from include.pipeline.prelabel import said_of
+
+    declared = labelling_of(dataset)
+    rows = read(connection, dataset, declared, labels)
+    said = said_of(connection, dataset, declared, rows, storage)
+    first = [one.key for one in said.parted.audited]
+    first = [*first, *doubted(dataset, declared, rows, labels, storage)][:count]
+    sure = {one.key for one in (*said.parted.labelled, *said.parted.audited)}
+    rest = choose(dataset, declared, rows.without(sure), count - len(first), storage) if len(first) < count else ()
+    return (*first, *rest), said
 
 
 def _with_gold(
@@ -130,7 +133,7 @@ def _with_gold(
     """The rows with gold items among them, as many as are declared and there are."""
     from include.label.annotators import with_gold
 
-    share = min(declared.gold, len(known) / (len(known) + len(chosen)))
+    share = min(declared.gold, len(known) / (len(known) + len(chosen))) if chosen else 0
     return with_gold(chosen, known, share, seed_of(dataset.name, declared.seed, "gold")) if share else chosen
 
 
