@@ -1,5 +1,6 @@
 """The train split out of Postgres, and the rows made from it back in."""
 
+import json
 from typing import Any
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.augment)
@@ -7,7 +8,6 @@ import pyarrow as pa  # noqa: TID253
 import pyarrow.compute as pc  # noqa: TID253
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import Json
 
 from include.augment.registry import balancer
 from include.augment.tabular import Made, Train
@@ -147,17 +147,23 @@ def _frame(dataset: Dataset, method: str, train: Train, made: Made) -> pa.Table:
 
 
 def _provenance(declared: Balance, seed: int) -> dict[str, sql.Composable]:
-    declared_params: dict[str, Any] = {"ratio": declared.ratio}
-    params: sql.Composable = sql.SQL("")
+    said: dict[str, Any] = {"ratio": declared.ratio}
+    fields: list[sql.Composable] = []
     if balancer(declared.method).interpolates:
-        declared_params |= {"neighbours": declared.neighbours, "impute": declared.impute}
-        params = sql.SQL("jsonb_build_object('weight', m._weight) || ")
+        said |= {"neighbours": declared.neighbours, "impute": declared.impute}
+        fields.append(sql.SQL("'weight', m._weight"))
+    # One object built at once: joining two costs as much as the rest of the row.
+    fields += [
+        sql.SQL("{}, {}::jsonb").format(sql.Literal(n), sql.Literal(json.dumps(v))) for n, v in said.items()
+    ]
     return {
         "_id": sql.SQL("m._id"),
         "_split": sql.SQL("'train'"),
         "_origin": sql.SQL("'smote'"),
-        "_parents": sql.SQL("array_remove(ARRAY[m._first, m._second], NULL)"),
+        "_parents": sql.SQL(
+            "CASE WHEN m._second IS NULL THEN ARRAY[m._first] ELSE ARRAY[m._first, m._second] END"
+        ),
         "_method": sql.Literal(declared.method),
-        "_params": params + sql.SQL("{}::jsonb").format(sql.Literal(Json(declared_params))),
+        "_params": sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(fields)),
         "_seed": sql.Literal(seed),
     }

@@ -1,6 +1,6 @@
 """Part the rows of a candidate while Great Expectations still counts: neither leaves the other's core idle."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -42,14 +42,14 @@ class Parted:
 
 
 def check_and_part(
-    warehouse_url: str, connection: Connection, parting: Parting, run_id: str
+    warehouse_url: str, connection: Connection, parting: Parting, run_id: str, meanwhile: Callable[[], object]
 ) -> tuple[Checked, Parted]:
     """The checkpoint's word, and the rows parted by it, into tables of the caller's transaction.
 
     Bad rows are sought by all rules that may fail, on all cores; then Great Expectations reads the candidate in a
-    session of its own while the others are copied, which takes one core. Where it lets a rule's bad rows stay
-    (`mostly`), or could not judge it, the rows are parted once more. Raises what `run_checkpoint` and `part`
-    raise.
+    session of its own while the others are copied, which takes one core, and `meanwhile` is called, in the same
+    transaction. Where it lets a rule's bad rows stay (`mostly`), or could not judge it, all of that is undone and
+    the rows are parted once more. Raises what `run_checkpoint` and `part` raise.
     """
     with connection.cursor() as cursor, ThreadPoolExecutor(1, "checkpoint") as pool:
         cursor.execute("SAVEPOINT ahead")
@@ -57,11 +57,14 @@ def check_and_part(
         table, suite = parting.candidate.table, parting.suite
         checking = pool.submit(run_checkpoint, warehouse_url, "staging", table, suite, run_id)
         early = Parted(verdict, _pass(connection, parting)) if verdict else None
+        if early:
+            meanwhile()
         checked = checking.result()
+        rules = to_judge(suite, checked.outcomes)
+        if early is None or early.verdict.reasons.keys() != {rule.rule for rule in rules}:
+            cursor.execute("ROLLBACK TO SAVEPOINT ahead")
+            return checked, part(connection, parting, checked.outcomes)
         cursor.execute("RELEASE SAVEPOINT ahead")
-    rules = to_judge(suite, checked.outcomes)
-    if early is None or early.verdict.reasons.keys() != {rule.rule for rule in rules}:
-        return checked, part(connection, parting, checked.outcomes)
     refuse_disagreement(early.verdict, rules, checked.outcomes)
     return checked, early
 

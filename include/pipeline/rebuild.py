@@ -149,7 +149,7 @@ def _pass(warehouse_url: str, declared: Dataset, candidate: Candidate, suite: Su
 
     parting = Parting(declared, candidate, suite)
     with transaction(warehouse_url) as connection:
-        checked, parted = check_and_part(warehouse_url, connection, parting, candidate.run)
+        checked, parted = check_and_part(warehouse_url, connection, parting, candidate.run, lambda: None)
     gated = Gated(
         candidate=candidate,
         table=parting.passed,

@@ -46,6 +46,10 @@ class _Case:
     at: datetime
 
     @property
+    def origin(self) -> Origin:
+        return Origin(self.candidate.run, self.suite.hash, self.candidate.batches, self.at)
+
+    @property
     def parting(self) -> Parting:
         return Parting(self.dataset, self.candidate, self.suite)
 
@@ -109,7 +113,9 @@ def _settled(warehouse_url: str, case: _Case, run_id: str, reports: Path) -> Val
         _take_turns(connection, case.dataset)
         if known := recorded(connection, case.candidate.run, case.dataset.name, STAGE):
             return known
-        checked, parted = check_and_part(warehouse_url, connection, case.parting, run_id)
+        checked, parted = check_and_part(
+            warehouse_url, connection, case.parting, run_id, lambda: _quarantined(connection, case)
+        )
         return _settle(connection, case, checked, parted, reports)
 
 
@@ -136,8 +142,7 @@ def _decided(  # noqa: PLR0917
     drift: Finding,
 ) -> Validation:
     """Quarantine the bad rows, and let the gate decide."""
-    origin = Origin(case.candidate.run, case.suite.hash, case.candidate.batches, case.at)
-    quarantined = quarantine(connection, case.dataset.name, rejected_rows(case.table("bad")), origin)
+    quarantined = _quarantined(connection, case)
     rows = passed + quarantined
     if case.candidate.rows != rows or verdict.rejected != quarantined:
         raise FatalError(
@@ -146,7 +151,7 @@ def _decided(  # noqa: PLR0917
             fix="clear the run from its build task on; if it happens again, please report it.",
         )
     tells = rows > 0 and all(outcome.exception is None for outcome in outcomes)
-    news = quarantine_news(connection, case.dataset.name, origin, tells=tells)
+    news = quarantine_news(connection, case.dataset.name, case.origin, tells=tells)
     evidence = {"quarantine": asdict(news) if news else {}, drift.name: drift.evidence}
     return Validation(
         run=case.candidate.run,
@@ -164,6 +169,11 @@ def _decided(  # noqa: PLR0917
         at=case.at,
         evidence={name: found for name, found in evidence.items() if found},
     )
+
+
+def _quarantined(connection: Connection, case: _Case) -> int:
+    """The bad rows into quarantine, once, and how many they are."""
+    return quarantine(connection, case.dataset.name, rejected_rows(case.table("bad")), case.origin)
 
 
 def _write_down(
