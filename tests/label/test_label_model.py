@@ -158,5 +158,5 @@ def test_models_are_found_by_key_and_snorkel_says_how_to_get_it():
         label_model("magic")
     found = label_model("snorkel")
     if importlib.util.find_spec("snorkel") is None:
-        with pytest.raises(FatalError, match=r"'snorkel' is not available.*sluice\[snorkel\]"):
+        with pytest.raises(FatalError, match=r"'snorkel' is not available.*--extra snorkel"):
             found(np.array([[0, 1]], np.int8), 2)
