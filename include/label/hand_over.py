@@ -5,6 +5,7 @@ that several filled in, or each annotator's own, who is called by the file's nam
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -53,7 +54,7 @@ class Sheets:
         for name, data in self._answered(place):
             path = PurePosixPath(name)
             found = read_sheet(data, path.suffix[1:], items, declared.classes, annotator=path.stem)
-            faults += [_in_file(fault, name) for fault in found.faults]
+            faults += [replace(fault, where=f"{name}, {fault.where}") for fault in found.faults]
             for one in found.labelled:
                 answers[one.item.key] += one.annotations
         labelled = [Labelled(item=item, annotations=tuple(answers[item.key])) for item in items]
@@ -79,7 +80,3 @@ class Sheets:
             raise RetriableError(
                 f"The sheets in {place} could not be read: {error}.", fix="check the object storage's connection."
             ) from error
-
-
-def _in_file(fault: Any, name: str) -> Any:
-    return type(fault)(f"{name}, {fault.where}", fault.key, fault.reasons)

@@ -13,7 +13,7 @@ from include.specs import Dataset
 from include.warehouse import label_rounds, versions
 from include.warehouse.connection import transaction
 from include.warehouse.labels import known_labels
-from include.warehouse.staging import queue_name
+from include.warehouse.staging import exists, queue_name
 
 Facts = dict[str, Any]
 
@@ -131,8 +131,7 @@ def _waiting(connection: Connection, dataset: Dataset, labelled: list[str]) -> i
     """Rows that passed the gate in the newest curation and have no label; 0 before the first."""
     queue = queue_name(dataset.name)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NOT NULL", (queue,))
-        if cursor.fetchone() != (True,):
+        if not exists(cursor, queue):
             return 0
         cursor.execute(
             sql.SQL("SELECT count(*) FROM staging.{} WHERE _label IS NULL AND _id <> ALL(%s)").format(

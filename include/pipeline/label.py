@@ -17,7 +17,7 @@ from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction
 from include.warehouse.labels import known_labels
-from include.warehouse.staging import queue_name, table_name
+from include.warehouse.staging import exists, queue_name, table_name
 
 if TYPE_CHECKING:
     from include.label.prelabel import Prediction
@@ -182,8 +182,7 @@ def _keys(connection: Connection, dataset: Dataset, labels: Mapping[str, str]) -
     know; `labels` were given here."""
     queue = queue_name(dataset.name)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NULL", (queue,))
-        if cursor.fetchone() == (True,):
+        if not exists(cursor, queue):
             raise FatalError(
                 f"No row of {dataset.name} has passed the gate yet, so there is nothing to label.",
                 fix=f"run curate_{dataset.name} first.",

@@ -21,6 +21,7 @@ from include.publish.manifest import manifest
 from include.specs import Dataset
 from include.warehouse import versions
 from include.warehouse.connection import take_turns, transaction
+from include.warehouse.staging import exists
 from include.warehouse.texts import keep
 from include.warehouse.validations import Validation, judged_before, record, recorded
 
@@ -192,10 +193,8 @@ def _take_turns(connection: Connection, dataset: Dataset) -> None:
 def _published_by(connection: Connection, dataset: str, run: str, table: str) -> VersionRef | None:
     """What the run had published before it was cut off, if its table has left staging."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NULL", (table,))
-        (gone,) = cursor.fetchone() or (False,)
-    if not gone:
-        return None
+        if exists(cursor, table):
+            return None
     for version in versions.list_versions(connection, dataset):
         if version.manifest.get("run") == run and version.retired_at is None:
             return VersionRef(

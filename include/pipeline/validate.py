@@ -27,7 +27,7 @@ from include.validate.suite import Suite, load_suite
 from include.warehouse import summaries, texts
 from include.warehouse.connection import take_turns, transaction
 from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
-from include.warehouse.staging import table_name
+from include.warehouse.staging import exists, table_name
 from include.warehouse.validations import Validation, judged_before, record, recorded
 
 log = logging.getLogger(__name__)
@@ -214,10 +214,7 @@ def _refuse_swept(connection: Connection, case: _Case) -> None:
 
 def _exists(connection: Connection, table: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'staging' AND tablename = %s)", (table,)
-        )
-        return bool((cursor.fetchone() or (False,))[0])
+        return exists(cursor, table)
 
 
 def _restore(connection: Connection, case: _Case, known: Validation) -> None:

@@ -30,6 +30,12 @@ def table_name(dataset: str, run: str, part: str = "") -> str:
     return f"{name[: LONGEST - 9]}_{digest}"
 
 
+def exists(cursor: Cursor, table: str) -> bool:
+    """Whether staging has a table of that name."""
+    cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NOT NULL", (table,))
+    return bool((cursor.fetchone() or (False,))[0])
+
+
 def queue_name(dataset: str) -> str:
     """The dataset's rows that may be labelled, in staging. It outlives its run: the next one writes it anew."""
     return f"_label__{dataset}"

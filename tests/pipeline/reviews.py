@@ -24,6 +24,7 @@ REVIEWS = Dataset(
     name="reviews", sources=("shop",), key="id", text=("body",), label="sentiment", labelling=LABELLING
 )
 ROWS = 120
+GOOD = ROWS - ROWS // 20
 # Every twentieth review is empty, which the suite rejects; what each one means is known from its number alone.
 LANDED = """
 CREATE TABLE landing.shop_reviews (id int, body text, _seq_from bigint, _seq_to bigint, _batch bigint);
@@ -44,6 +45,11 @@ RULES = [
     ("expect_table_row_count_to_be_between", {"min_value": 1}),
     ("expect_column_value_lengths_to_be_between", {"column": "body", "min_value": 1}),
 ]
+
+
+def declared(**changes):
+    """The dataset with a changed labelling."""
+    return REVIEWS.model_copy(update={"labelling": LABELLING.model_copy(update=changes)})
 
 
 def meant(key):

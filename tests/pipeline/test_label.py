@@ -11,26 +11,21 @@ from include.warehouse.connection import transaction
 from include.warehouse.staging import sweep
 from tests.pipeline.reviews import (
     CLASSES,
-    LABELLING,
+    GOOD,
     REVIEWS,
     ROWS,
     Reviews,
     contrary,
+    declared,
     honest,
     meant,
     one_in_ten_wrong,
 )
 
-GOOD = ROWS - ROWS // 20
-
 
 @pytest.fixture
 def shop(warehouse_url, tmp_path):
     return Reviews(warehouse_url, tmp_path)
-
-
-def declared(**changes):
-    return REVIEWS.model_copy(update={"labelling": LABELLING.model_copy(update=changes)})
 
 
 def test_rows_without_a_label_pass_the_gate_wait_for_one_and_are_in_the_next_version_with_it(shop):

@@ -8,26 +8,21 @@ from include.specs import Prelabel
 from include.specs.rules import Keyword, Regex, Sql
 from tests.pipeline.reviews import (
     CLASSES,
+    GOOD,
     LABELLING,
     REVIEWS,
-    ROWS,
     Reviews,
     contrary,
+    declared,
     honest,
     meant,
     one_in_ten_wrong,
 )  # fmt: skip
 
-GOOD = ROWS - ROWS // 20
-
 
 @pytest.fixture
 def shop(warehouse_url, tmp_path):
     return Reviews(warehouse_url, tmp_path)
-
-
-def declared(**changes):
-    return REVIEWS.model_copy(update={"labelling": LABELLING.model_copy(update=changes)})
 
 
 def sure(by, **changes):
