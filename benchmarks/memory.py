@@ -56,9 +56,10 @@ def _peak(places: Databases, rows: int) -> float:
 
 def _line(warehouse: str) -> None:
     """The run, by its use cases."""
+    from include.pipeline.audit import audit
     from include.pipeline.augment import unchanged
     from include.pipeline.build import build
-    from include.pipeline.publish import audit, publish
+    from include.pipeline.publish import publish
     from include.pipeline.validate import validate
     from include.specs import Dataset
 

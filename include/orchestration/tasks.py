@@ -191,7 +191,7 @@ def gather(name: str, gated: Json, shards: list[Json]) -> Json:
 @told_to_airflow
 def audit(name: str, augmented: Json) -> Json:
     """Check the output once more: made rows, their parents, the splits, the real rows."""
-    from include.pipeline.publish import audit
+    from include.pipeline.audit import audit
 
     made = Augmented.model_validate(augmented)
     with lineage.judging(name, made.gated.candidate.run, "audit"):

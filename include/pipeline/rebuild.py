@@ -22,7 +22,7 @@ from include.validate.suite import Suite, load_suite
 from include.warehouse import versions
 from include.warehouse.connection import transaction
 from include.warehouse.diff import Side, diff
-from include.warehouse.staging import table_name
+from include.warehouse.staging import count_rows, table_name
 from include.warehouse.texts import kept
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,9 @@ def rebuild(warehouse_url: str, dataset: str, version: int | None, *, run: str, 
         gated, told = _pass(warehouse_url, declared, candidate, judged)
         made = _make(warehouse_url, declared, gated, storage)
         with transaction(warehouse_url) as connection:
-            digest, rows = fingerprint(connection, made.table), _count(connection, made.table)
+            digest = fingerprint(connection, made.table)
+            with connection.cursor() as cursor:
+                rows = count_rows(cursor, made.table)
             differing = _differing(connection, found, made.table) if digest != found.fingerprint else []
     finally:
         _drop(warehouse_url, declared, run)
@@ -199,12 +201,6 @@ def _differing(connection: Connection, found: versions.Version, made: str) -> li
     rows = ", ".join(f"{seen.count(kind)} {kind}" for kind in ("added", "removed", "changed"))
     cells = ", ".join(f"{name} {count}" for name, count in seen.cells.items())
     return [f"of the version's rows: {rows}" + (f" (changed cells: {cells})" if cells else "")]
-
-
-def _count(connection: Connection, table: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(table)))
-        return int((cursor.fetchone() or (0,))[0])
 
 
 def _drop(warehouse_url: str, declared: Dataset, run: str) -> None:

@@ -6,6 +6,7 @@ import re
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from include.core.errors import FatalError
 from include.core.failpoints import failpoint
 from include.warehouse.connection import transaction
 
@@ -34,6 +35,17 @@ def exists(cursor: Cursor, table: str) -> bool:
     """Whether staging has a table of that name."""
     cursor.execute("SELECT to_regclass(format('staging.%%I', %s::text)) IS NOT NULL", (table,))
     return bool((cursor.fetchone() or (False,))[0])
+
+
+def count_rows(cursor: Cursor, table: str) -> int:
+    """How many rows a table of staging has; FatalError if it is not there."""
+    if not exists(cursor, table):
+        raise FatalError(
+            f"The table staging.{table} does not exist.",
+            fix="trigger a new run of the dataset: staging tables are dropped when their run ends.",
+        )
+    cursor.execute(sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(table)))
+    return int((cursor.fetchone() or (0,))[0])
 
 
 def queue_name(dataset: str) -> str:

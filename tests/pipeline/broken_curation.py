@@ -9,9 +9,10 @@ import great_expectations  # noqa: F401
 import imblearn.over_sampling  # noqa: F401
 
 from include.core.refs import Augmented, Candidate, Gated, VersionRef
+from include.pipeline.audit import audit
 from include.pipeline.augment import augment_shard, balance, gather, plan_images
 from include.pipeline.build import build
-from include.pipeline.publish import audit, publish
+from include.pipeline.publish import publish
 from include.pipeline.validate import validate
 from include.specs import Dataset
 from include.warehouse.staging import sweep

@@ -9,9 +9,10 @@ from psycopg2.extras import Json
 
 from include.core.erasure import ErasureRequest
 from include.core.refs import Candidate, Gated, GateDecision
+from include.pipeline.audit import audit
 from include.pipeline.augment import balance
 from include.pipeline.erase import erase
-from include.pipeline.publish import audit, publish
+from include.pipeline.publish import publish
 from include.specs import Balance, Dataset, PostgresSource, Subject, Via
 from include.warehouse.connection import transaction
 from include.warehouse.prepare import prepare

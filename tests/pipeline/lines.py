@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from include.pipeline import augment
+from include.pipeline.audit import audit
 from include.pipeline.build import build
-from include.pipeline.publish import audit, publish
+from include.pipeline.publish import publish
 from include.pipeline.validate import validate
 from include.specs import Augment, Balance, Dataset, GatePolicy
 from include.warehouse.connection import transaction

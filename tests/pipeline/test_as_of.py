@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from include.pipeline.audit import audit
 from include.pipeline.augment import unchanged
 from include.pipeline.build import build
-from include.pipeline.publish import audit, publish
+from include.pipeline.publish import publish
 from include.pipeline.validate import validate
 from include.specs import Dataset
 from include.warehouse.connection import transaction

@@ -8,12 +8,13 @@ import pytest
 
 from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
+from include.pipeline.audit import audit
 from include.pipeline.augment import balance
 from include.pipeline.build import build
 from include.pipeline.collect import collect_postgres
 from include.pipeline.erase import survey
 from include.pipeline.prove import prove
-from include.pipeline.publish import audit, publish
+from include.pipeline.publish import publish
 from include.pipeline.validate import validate
 from include.specs import Balance, Dataset, GatePolicy, PostgresSource, Split, Subject
 
