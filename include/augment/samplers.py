@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np  # noqa: TID253  (imported lazily, by the registry)
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, RandomOverSampler  # noqa: TID253
 from imblearn.under_sampling import RandomUnderSampler  # noqa: TID253
+from sklearn.preprocessing import OneHotEncoder  # noqa: TID253
 
 from include.augment.neighbours import FastNeighbours, cores
 from include.core.errors import FatalError
@@ -83,6 +84,17 @@ class _SmoteNC(_Recording, SMOTENC):
     pass
 
 
+class _OneHot(OneHotEncoder):
+    """scikit-learn's, but that it reads a million rows back at once where it would take them one by one."""
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """The categories (n, c), as objects, of a sparse matrix that has in each row one entry a feature."""
+        widths = [len(categories) for categories in self.categories_]
+        places = X.tocsr().sorted_indices().indices.reshape(-1, len(widths)) - np.cumsum([0, *widths[:-1]])
+        columns = [names[place] for names, place in zip(self.categories_, places.T, strict=True)]
+        return np.column_stack(columns).astype(object)
+
+
 class _Borderline(_Recording, BorderlineSMOTE):
     pass
 
@@ -131,6 +143,7 @@ def smotenc(points: Points, targets: Mapping[str, int], neighbours: int, seed: i
     sampler = _SmoteNC(
         categorical_features=list(range(width, mixed.shape[1])),
         sampling_strategy=dict(targets), random_state=seed, k_neighbors=neighbours,
+        categorical_encoder=_OneHot(handle_unknown="ignore", dtype=np.float64),
     )  # fmt: skip
     made, _ = sampler.fit_resample(mixed, points.labels)
     return sampler.drawn(made[len(points.labels) :, width:])
