@@ -1,6 +1,6 @@
 """Summaries of a table's columns: counted where the table lies, and kept beside the run that they were made in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -13,18 +13,21 @@ from include.core.summary import BITS, HUGE, LIMIT, Moments, Summary, of_numbers
 from include.warehouse.versions import Version, column_types
 
 Summaries = dict[str, Summary]
+# What is made of each row, as a FROM clause of the rows with it.
+Rows = Callable[[Iterable[sql.Composable]], sql.Composable]
 
 # Types that are summed up as numbers. Times count in seconds from the year 2000, as Postgres itself does.
 _PLAIN = ("smallint", "integer", "bigint", "real", "double precision")
 _TIMES = ("date", "timestamp")
 
-# Every cell of the columns, counted by the first bits of its double (-0 + 0 is 0), or of its hash.
+# The rows with what is counted of them, reckoned once a row: without OFFSET 0 the planner would write each
+# expression out wherever it is named.
+_ROWS = "(SELECT {fresh} AS fresh, {columns} FROM {table} AS t {known} OFFSET 0) AS r"
+# Every column counted by the first bits of its double (-0 + 0 is 0), or by its words: one scan, a hash table each.
 _COUNTED = """
 WITH counted AS MATERIALIZED (
-    SELECT {fresh} AS fresh, u.place, (float8send(u.number + 0)::bigint >> {shift})::int AS key, u.word,
-        count(*) AS rows
-    FROM {table} AS t {known} CROSS JOIN LATERAL (VALUES {cells}) AS u (place, number, word)
-    GROUP BY 1, 2, 3, 4
+    SELECT fresh, CASE {place} END AS place, CASE {key} END AS key, CASE {word} END AS word, count(*) AS rows
+    FROM {rows} GROUP BY GROUPING SETS ({sets})
 ), ranked AS (
     SELECT fresh, place, word, rows,
         row_number() OVER (PARTITION BY fresh, place ORDER BY rows DESC, word COLLATE "C") <= {limit} AS named,
@@ -38,7 +41,7 @@ SELECT fresh, place, CASE WHEN NOT named THEN hash END, CASE WHEN named THEN wor
 FROM ranked GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2
 """
-_MOMENTS = "SELECT {fresh}, {moments} FROM {table} AS t {known} GROUP BY 1"
+_MOMENTS = "SELECT fresh, {moments} FROM {rows} GROUP BY 1"
 _MOMENTS_OF = ", ".join(
     f"{what}({{number}}) FILTER (WHERE abs({{number}}) < {{huge}})"
     for what in ("count", "avg", "var_pop", "min", "max")
@@ -116,31 +119,53 @@ def _count(
     """Two scans, whatever the number of columns: cells by bin, and moments; by whether the row is fresh."""
     if not kinds:
         return {}
-    rows = {"fresh": fresh, "table": table, "known": known}
+
+    def rows(columns: Iterable[sql.Composable]) -> sql.Composable:
+        return sql.SQL(_ROWS).format(fresh=fresh, columns=sql.SQL(", ").join(columns), table=table, known=known)
+
     numbers = {name: _number(name, kind) for name, kind in kinds.items() if kind is not None}
     moments = _moments(connection, rows, numbers)
-    cells = [
-        sql.SQL("({}, {}, {})").format(
-            sql.Literal(place),
-            numbers.get(name, sql.SQL("NULL::float8")),
-            sql.SQL("NULL::text" if kind else "t.{}::text").format(sql.Identifier(name)),
-        )
-        for place, (name, kind) in enumerate(kinds.items())
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(_COUNTED).format(
-                cells=sql.SQL(", ").join(cells), limit=sql.Literal(LIMIT), shift=sql.Literal(64 - BITS), **rows
-            )
-        )
-        counted = cursor.fetchall()
+    names = list(kinds.items())
     found: dict[bool, Summaries] = {}
-    for (is_fresh, place), groups in groupby(counted, key=itemgetter(0, 1)):
-        name, kind = list(kinds.items())[place]
-        cells_of = [group[2:] for group in groups]
-        summary = _words(cells_of) if kind is None else _numbers(cells_of, moments[is_fresh, name])
+    for (is_fresh, place), groups in groupby(_cells(connection, rows, kinds, numbers), key=itemgetter(0, 1)):
+        name, kind = names[place]
+        cells = [group[2:] for group in groups]
+        summary = _words(cells) if kind is None else _numbers(cells, moments[is_fresh, name])
         found.setdefault(is_fresh, {})[name] = summary
     return found
+
+
+def _cells(
+    connection: Connection,
+    rows: Rows,
+    kinds: Mapping[str, str | None],
+    numbers: Mapping[str, sql.Composable],
+) -> list[tuple[Any, ...]]:
+    """(fresh, place of the column, bin or hash, word, rows), in that order."""
+    bins = sql.SQL("(float8send({} + 0)::bigint >> {})::int")
+    shift = sql.Literal(64 - BITS)
+    cells = [
+        bins.format(numbers[name], shift) if kind else sql.SQL("t.{}::text").format(sql.Identifier(name))
+        for name, kind in kinds.items()
+    ]
+    places = [sql.Identifier(f"cell_{place}") for place in range(len(cells))]
+    counted = [sql.SQL("WHEN grouping({}) = 0 THEN ").format(place) for place in places]
+    word = [kind is None for kind in kinds.values()]
+
+    def case(values: Iterable[sql.Composable]) -> sql.Composable:
+        return sql.SQL(" ").join(when + value for when, value in zip(counted, values, strict=True))
+
+    query = sql.SQL(_COUNTED).format(
+        rows=rows(sql.SQL("{} AS {}").format(*each) for each in zip(cells, places, strict=True)),
+        place=case(map(sql.Literal, range(len(cells)))),
+        key=case(sql.SQL("NULL::int") if is_word else cell for cell, is_word in zip(places, word, strict=True)),
+        word=case(cell if is_word else sql.SQL("NULL::text") for cell, is_word in zip(places, word, strict=True)),
+        sets=sql.SQL(", ").join(sql.SQL("(fresh, {})").format(place) for place in places),
+        limit=sql.Literal(LIMIT),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
 
 
 def _number(name: str, kind: str) -> sql.Composable:
@@ -157,14 +182,16 @@ def _number(name: str, kind: str) -> sql.Composable:
 
 
 def _moments(
-    connection: Connection, rows: Mapping[str, sql.Composable], numbers: Mapping[str, sql.Composable]
+    connection: Connection, rows: Rows, numbers: Mapping[str, sql.Composable]
 ) -> dict[tuple[bool, str], Moments]:
     if not numbers:
         return {}
-    each = [sql.SQL(_MOMENTS_OF).format(number=number, huge=sql.Literal(HUGE)) for number in numbers.values()]
+    places = {name: sql.Identifier(f"number_{place}") for place, name in enumerate(numbers)}
+    each = [sql.SQL(_MOMENTS_OF).format(number=place, huge=sql.Literal(HUGE)) for place in places.values()]
+    columns = [sql.SQL("{} AS {}").format(number, places[name]) for name, number in numbers.items()]
     found = {}
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL(_MOMENTS).format(moments=sql.SQL(", ").join(each), **rows))
+        cursor.execute(sql.SQL(_MOMENTS).format(moments=sql.SQL(", ").join(each), rows=rows(columns)))
         for is_fresh, *values in cursor.fetchall():
             for place, name in enumerate(numbers):
                 count, mean, variance, low, high = values[5 * place : 5 * place + 5]
