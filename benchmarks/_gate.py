@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks._databases import AT, Databases
 from include.core.refs import Candidate
 from include.specs import Dataset, GatePolicy
-from include.validate.scans import FOR_SCANS
 from include.warehouse.connection import transaction
+from include.warehouse.scans import FOR_SCANS
 from include.warehouse.split import split_expression
 from include.warehouse.staging import table_name
 

@@ -22,6 +22,7 @@ from include.validate.reports import Report, report_path, write_report
 from include.validate.suite import Suite, load_suite
 from include.warehouse import versions
 from include.warehouse.connection import transaction
+from include.warehouse.scans import FOR_SCANS
 from include.warehouse.staging import count_rows
 from include.warehouse.texts import keep
 from include.warehouse.validations import Validation, judged_before, record, recorded
@@ -96,6 +97,7 @@ def _look(
 
     def compared(connection: Connection) -> tuple[int, Finding, Finding]:
         with connection.cursor() as cursor:
+            cursor.execute(FOR_SCANS)
             rows = count_rows(cursor, augmented.table)
         sound = checks.audit(connection, dataset, augmented)
         return rows, sound, prove(connection, dataset, augmented, sound, storage)

@@ -17,6 +17,7 @@ from include.specs import Dataset
 from include.warehouse.asof import Query, pin, pin_labels, render
 from include.warehouse.column_lineage import Source, lineage
 from include.warehouse.connection import transaction
+from include.warehouse.scans import FOR_SCANS
 from include.warehouse.staging import table_name
 from include.warehouse.texts import keep
 
@@ -71,6 +72,7 @@ def _pinned(connection: Connection, dataset: Dataset, as_of_batch: int | None) -
 @failpoint("build.create")
 def _create(cursor: Cursor, target: str, select: sql.Composable) -> int:
     """Make the table; how many rows it has."""
+    cursor.execute(FOR_SCANS)
     cursor.execute(sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(target)))
     cursor.execute(sql.SQL("CREATE TABLE staging.{} AS {}").format(sql.Identifier(target), select))
     rows = cursor.rowcount

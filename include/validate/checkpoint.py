@@ -14,9 +14,9 @@ from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.validate.predicates import judged_whole
 from include.validate.quiet import quiet
-from include.validate.scans import SCANS
 from include.validate.suite import Expectation, Suite
 from include.warehouse.connection import session_options
+from include.warehouse.scans import SCANS
 
 if TYPE_CHECKING:
     from great_expectations.data_context import EphemeralDataContext

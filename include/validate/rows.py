@@ -15,8 +15,8 @@ from include.core.refs import Outcome
 from include.specs import Dataset
 from include.validate.predicates import bad_row_sql, repeats
 from include.validate.repeats import CANDIDATE, join_repeats, write_repeats
-from include.validate.scans import FOR_SCANS
 from include.validate.suite import Expectation, Suite
+from include.warehouse.scans import FOR_SCANS
 from include.warehouse.split import split_expression
 
 
