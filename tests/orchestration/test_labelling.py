@@ -25,7 +25,9 @@ def context(shop):
     from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
     run = SimpleNamespace(run_id="label_1", start_date=AT, run_after=AT)
-    found = {"outlet_events": OutletEventAccessors(), "dag_run": run, "params": {"batch": 40}}
+    pushed = {}
+    ti = SimpleNamespace(xcom_push=pushed.__setitem__, pushed=pushed)
+    found = {"outlet_events": OutletEventAccessors(), "dag_run": run, "params": {"batch": 40}, "ti": ti}
     with set_current_context(found):
         yield found
 
@@ -133,7 +135,7 @@ def test_the_form_says_how_many_rows_a_round_asks_about(shop, context):
         round_as_asked(REVIEWS, {"batch": 0})
 
 
-def test_nothing_to_ask_about_is_skipped(shop, context, monkeypatch):
+def test_a_loop_that_has_ended_is_skipped_and_tells_why(shop, context, monkeypatch):
     from airflow.sdk.exceptions import AirflowSkipException
 
     from include.orchestration import labelling
@@ -142,5 +144,6 @@ def test_nothing_to_ask_about_is_skipped(shop, context, monkeypatch):
     monkeypatch.setattr(catalog, "DATASETS", (spent,))
     shop.curated("run_1")
     shop.ask("earlier")
-    with pytest.raises(AirflowSkipException, match="nothing to ask about: 114 rows wait"):
+    with pytest.raises(AirflowSkipException, match="the rounds of reviews have ended: budget; 114 rows wait"):
         labelling.ask.function("reviews")
+    assert context["ti"].pushed == {"ended": "budget"}
