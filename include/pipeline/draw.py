@@ -91,7 +91,7 @@ def draw(dataset: Dataset, seen: Seen) -> Drawn:
             chosen += choose(dataset, declared, others, wanted - len(chosen))
     # Where nothing else waits the whole round is of validation rows.
     checking = unchecked[: max(len(checking), count - len(chosen))]
-    known = {key: label for key, label in seen.rows.from_source.items() if key not in seen.given}
+    known = seen.rows.from_source
     keys = _with_gold(dataset, (*checking, *chosen), known)
     gold = {key: known[key] for key in keys if key in known}
     return Drawn(keys, _told(said, keys) | {"gold": gold, "validation": checking})

@@ -1,6 +1,6 @@
 """The rows that passed the gate as labelling sees them: keys, the classes that are known, features."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -58,7 +58,8 @@ class Features:
 @dataclass(frozen=True, slots=True)
 class Rows:
     """n rows by key: `labels` (n,) is the place of each one's class, UNLABELLED where it has none; `table` has the
-    dataset's features as columns, `_label` as the source knows it, and `_stratum` where strata are declared.
+    dataset's features as columns, `_label` as it was curated, and `_stratum` where strata are declared. `given`
+    are the keys of rows that got their label here.
 
     `places` (n,) are the rows' places among all that were read, of which `reckoned` has the features.
     """
@@ -68,6 +69,7 @@ class Rows:
     table: pa.Table
     places: np.ndarray
     reckoned: Features
+    given: frozenset[str] = frozenset()
 
     @property
     def features(self) -> np.ndarray:
@@ -86,9 +88,8 @@ class Rows:
 
     @property
     def from_source(self) -> dict[str, str]:
-        """The labels that the sources themselves know."""
-        labels = zip(self.keys, self.table["_label"].to_pylist(), strict=True)
-        return {key: label for key, label in labels if label is not None}
+        """The labels that the sources themselves know: a curation has those that were given here before, too."""
+        return {key: label for key, label in self._curated() if label is not None and key not in self.given}
 
     def without(self, keys: Collection[str]) -> "Rows":
         kept = np.array([key not in keys for key in self.keys], dtype=bool)
@@ -99,16 +100,19 @@ class Rows:
         )  # fmt: skip
 
     def knowing(self, given: Mapping[str, str], classes: Sequence[str]) -> "Rows":
-        """The rows with these labels, and where there is none with the source's.
+        """The rows with these labels from here, and where there is none with those of the curation.
 
         Raises FatalError for a label that is none of the classes.
         """
-        known = self.from_source | dict(given)
-        return replace(self, labels=_places([known.get(key) for key in self.keys], classes))
+        labels = [given.get(key, label) for key, label in self._curated()]
+        return replace(self, labels=_places(labels, classes), given=frozenset(given))
+
+    def _curated(self) -> Iterator[tuple[str, str | None]]:
+        return zip(self.keys, self.table["_label"].to_pylist(), strict=True)
 
 
 def read(connection: Connection, dataset: Dataset, declared: Labelling, storage: Any) -> Rows:
-    """All rows of the newest curation, with the labels that the sources know.
+    """All rows of the newest curation, with the labels that they have there; `knowing` adds those of since then.
 
     Raises FatalError before the dataset was curated for the first time, and for a label that is none of the
     declared classes.

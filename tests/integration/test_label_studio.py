@@ -159,7 +159,7 @@ def test_a_dataset_s_round_is_asked_answered_and_landed(server, second, warehous
     asked = shop.ask("label_1", dataset)
     assert missing(shop.url, dataset, asked, shop.tool) == 9
     with Studio(server.url, server.token) as studio:
-        gone = listing(studio.get, find_project(studio, asked.place), ("meta",))[4]
+        gone = listing(studio.get, find_project(studio, asked.place), ("data",))[4]
         studio.delete(f"/api/tasks/{gone['id']}/")
         for looked_at in (
             lambda: missing(shop.url, dataset, asked, shop.tool),
