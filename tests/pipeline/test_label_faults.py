@@ -202,6 +202,24 @@ def test_of_two_runs_at_once_the_second_decides_anew_so_that_the_budget_holds(sh
     assert sorted(asked.items for asked in rounds) == [10, 40]
 
 
+def test_what_is_curated_while_a_round_is_decided_on_is_decided_on_anew_and_not_for_ever(shop, monkeypatch):
+    curations, decide = iter(range(99)), draw.draw
+
+    def curated_meanwhile(dataset, seen):
+        if (number := next(curations)) < busy:
+            shop.curated(f"meanwhile_{number}")
+        return decide(dataset, seen)
+
+    monkeypatch.setattr(draw, "draw", curated_meanwhile)
+    shop.curated("run_1")
+    busy = 1
+    assert shop.ask("label_1").items == 40 and next(curations) == 2
+    busy = 99
+    with pytest.raises(RetriableError, match="5 times what is known of reviews changed"):
+        shop.ask("label_2")
+    assert shop.rows("SELECT run FROM sluice.label_rounds") == [("label_1",)]
+
+
 def test_two_tries_that_settle_at_once_land_the_answers_once(shop):
     shop.curated("run_1")
     asked = shop.ask("label_1")
