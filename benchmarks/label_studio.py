@@ -19,7 +19,7 @@ from benchmarks.harness import report
 from include.label.studio.connection import Studio
 from include.label.studio.interface import Question, Shown, interface
 from include.label.studio.project import Taken, ensure_project, progress, send, take_back
-from include.label.studio.tasks import key_of, listed, listing
+from include.label.studio.tasks import key_of, listing
 from include.local.home import PROJECT, Home
 from include.local.label_studio import PROGRAM, LabelStudio, sign_up
 
@@ -98,7 +98,7 @@ def _send(studio: Studio, token: str, project: int) -> float:
 def _annotate(studio: Studio, tokens: tuple[str, ...], project: int) -> float:
     begun = time.perf_counter()
     numbers = {round_.key(number): number for number in range(TASKS)}
-    there = {task["id"]: numbers[key_of(task) or ""] for task in listed(listing(project, ("meta",)), studio.get)}
+    there = {task["id"]: numbers[key_of(task) or ""] for task in listing(studio.get, project, ("meta",))}
     with ThreadPoolExecutor(len(tokens)) as pool:
         people = [pool.submit(round_.annotate, studio.url, token, who, there) for who, token in enumerate(tokens)]
         for person in people:

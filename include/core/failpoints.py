@@ -18,7 +18,8 @@ from include.core.errors import FatalError, RetriableError
 
 log = logging.getLogger(__name__)
 
-# Every step that can be broken, in the order in which a run meets them: of a collection, a curation, an export.
+# Every step that can be broken, in the order in which a run meets them: of a collection, a curation, a round of
+# labelling, an export.
 COLLECTING = (
     "source.lock", "source.check", "publication.put", "slot.drop", "slot.create", "snapshot.open", "snapshot.copy",
     "stream.start", "stream.relation", "stream.update", "stream.truncate", "stream.batch", "pass.settle",
@@ -31,8 +32,9 @@ CURATING = (
     "images.plan", "images.store", "shard.commit", "gather.commit", "audit.check", "audit.commit", "publish.hold",
     "publish.fingerprint", "publish.move", "publish.commit", "sweep",
 )  # fmt: skip
+LABELLING = ("round.record", "round.send", "round.sent", "answers.take", "labels.land", "round.settle")
 EXPORTING = ("export.part", "export.deliver", "export.record")
-STEPS = (*COLLECTING, *CURATING, *EXPORTING)
+STEPS = (*COLLECTING, *CURATING, *LABELLING, *EXPORTING)
 
 # `reject` raises before the step and `fail` after it was done; `hang` waits for ever before the step, and `kill`
 # ends the process after it, as `kill -9` does. So of each step both sides are cut.

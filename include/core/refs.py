@@ -139,7 +139,8 @@ class Gated(Ref):
 class Asked(Ref):
     """A round of labelling: `items` rows of the `waiting` ones were given to annotators, by `tool`, at `place`.
 
-    Of `prelabelled` others a model or rules were sure.
+    Of `prelabelled` others a model or rules were sure. With a round of no items the loop of rounds has ended, and
+    `ended` is "target", "budget", "nothing left" or "no gain".
     """
 
     dataset: str
@@ -149,6 +150,7 @@ class Asked(Ref):
     items: int
     waiting: int
     prelabelled: int = 0
+    ended: str | None = None
 
 
 class LabelResult(Ref):
@@ -156,7 +158,8 @@ class LabelResult(Ref):
 
     `agreement` is the measure with its value and interval, `audit` how right a model or rules were where people
     checked them, `skill` how right each annotator was on gold items; `given` counts all labels by
-    class and origin. All of it was landed in `batch`.
+    class and origin. All of it was landed in `batch`. `score` is the accuracy of a model of all labels so far on
+    `validation` rows that it did not learn from; None where none was measured.
     """
 
     dataset: str
@@ -170,6 +173,8 @@ class LabelResult(Ref):
     audit: dict[str, Any] = Field(default_factory=dict)
     skill: dict[str, Any] = Field(default_factory=dict)
     given: tuple[dict[str, Any], ...] = ()
+    score: float | None = None
+    validation: int = 0
     decision: GateDecision
     batch: int | None = None
 

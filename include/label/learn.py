@@ -78,23 +78,28 @@ def next_round(
     order = np.argsort(np.asarray(rows.keys, dtype=object), kind="stable")
     keys, features = [rows.keys[place] for place in order], rows.features[order]
     known, told = _places(keys, labels, rows.classes), _places(keys, rows.validation, rows.classes)
-    probabilities = _trained(model, features, known, len(rows.classes))
+    probabilities = trained(model, features, known, len(rows.classes))
     reached = None
     if probabilities is not None and rows.validation:
         checked = np.flatnonzero(told != UNLABELLED)
         reached = score(told[checked], probabilities[checked].argmax(axis=1))
     given = len(labels) + len(rows.validation)
     free = np.flatnonzero(told == UNLABELLED)
-    ended = _ended(course, reached, given, int(np.count_nonzero(known[free] == UNLABELLED)), plan)
+    left = int(np.count_nonzero(known[free] == UNLABELLED))
+    scores = [one for one in (*(r.score for r in course.rounds), reached) if one is not None]
+    over = ended(
+        scores, given=given, left=left, budget=plan.budget,
+        target=plan.target, patience=plan.patience, gain=plan.gain,
+    )  # fmt: skip
     chosen: tuple[str, ...] = ()
-    if ended is None:
+    if over is None:
         pool = Pool(
             [keys[place] for place in free], known[free], features[free],
             None if probabilities is None else probabilities[free],
         )  # fmt: skip
         strategy = plan.first if probabilities is None else plan.strategy
         chosen = choose(strategy, pool, min(plan.batch, plan.budget - given), seed_of(seed, len(course.rounds)))
-    return replace(course, rounds=(*course.rounds, Round(given, reached, chosen)), ended=ended)
+    return replace(course, rounds=(*course.rounds, Round(given, reached, chosen)), ended=over)
 
 
 def learn(
@@ -122,8 +127,11 @@ def learn(
     return course, labels
 
 
-def _trained(model: Any, features: Any, known: np.ndarray, classes: int) -> np.ndarray | None:
-    """Probabilities (n, classes) of a model trained on the known rows; None where they are of one class."""
+def trained(model: Any, features: Any, known: np.ndarray, classes: int) -> np.ndarray | None:
+    """Probabilities (n, classes) of a clone of `model` trained on the known rows; None if those are of one class.
+
+    `known` (n,) has the place of each row's class, UNLABELLED where it has none. A class that no row has gets 0.
+    """
     from sklearn.base import clone
 
     train = np.flatnonzero(known != UNLABELLED)
@@ -135,16 +143,24 @@ def _trained(model: Any, features: Any, known: np.ndarray, classes: int) -> np.n
     return probabilities
 
 
-def _ended(course: Course, reached: float | None, given: int, free: int, plan: Plan) -> Ended | None:
-    if plan.target is not None and reached is not None and reached >= plan.target:
+def ended(
+    scores: Sequence[float], *, given: int, left: int, budget: int | None = None, target: float | None = None,
+    patience: int | None = None, gain: float = 0.0,
+) -> Ended | None:  # fmt: skip
+    """Whether a loop ends here, and why: `scores` of its rounds so far, the newest last.
+
+    `given` labels count against the budget, `left` rows can still be labelled. A bound that is None ends nothing.
+    """
+    if target is not None and scores and scores[-1] >= target:
         return "target"
-    if given >= plan.budget:
+    if budget is not None and given >= budget:
         return "budget"
-    if free == 0:
+    if left == 0:
         return "nothing left"
-    scores = [r.score for r in course.rounds if r.score is not None] + ([reached] if reached is not None else [])
-    before, recent = scores[: -plan.patience], scores[-plan.patience :]
-    return "no gain" if before and max(recent) < max(before) + plan.gain else None
+    if patience is None:
+        return None
+    before, recent = scores[:-patience], scores[-patience:]
+    return "no gain" if before and max(recent) < max(before) + gain else None
 
 
 def _places(keys: Sequence[str], labels: Mapping[str, str], classes: tuple[str, ...]) -> np.ndarray:

@@ -38,5 +38,18 @@ def _doc(dataset: Dataset, declared: Labelling) -> str:
         f" `{declared.consolidate}` makes one label of their answers.\n\nThe sheet `items.csv` lies in the object"
         f" storage, below `labelling/{dataset.name}/`. Fill in `label` and `annotator` and put it beside it under"
         f" another name. The round goes on when every row has its answers, or after {declared.within:g} hours with"
-        " those that are there.\n\nLabels are landed as history; they start a curation, which asks on."
+        " those that are there.\n\nLabels are landed as history; they start a curation, which asks on, until"
+        f" {' or '.join(_ends(declared))}. Then `ask` is skipped, and its XCom `ended` says why."
     )
+
+
+def _ends(declared: Labelling) -> list[str]:
+    """What ends the rounds, in words."""
+    rows = f"{declared.validation} validation rows"
+    bounds = {
+        f"{declared.budget} rows were asked about": declared.budget,
+        f"a model is right in {declared.target} of {rows}": declared.target,
+        f"{declared.patience} rounds brought it no {declared.gain:g} more": declared.patience,
+        "no row waits": True,
+    }
+    return [words for words, bound in bounds.items() if bound is not None]

@@ -43,14 +43,16 @@ def labelled(name: str, parted: Json) -> Json:
 @task
 @told_to_airflow
 def ask(name: str) -> Json:
-    """Give the next rows to annotators; skipped when none waits, or the budget is spent."""
-    from include.pipeline.label import ask
+    """Give the next rows to annotators; skipped where the rounds have ended, whose reason is the XCom `ended`."""
+    from include.pipeline.ask import ask
 
-    dataset, storage = round_as_asked(catalog.dataset(name), get_current_context()["params"]), places.storage()
+    context = get_current_context()
+    dataset, storage = round_as_asked(catalog.dataset(name), context["params"]), places.storage()
     tool = places.annotation_tool(dataset)
     asked = ask(places.warehouse_url(), dataset, run_id(), tool, storage=storage, at=run_time())
-    if not asked.items:
-        raise AirflowSkipException(f"nothing to ask about: {asked.waiting} rows wait, or the budget is spent")
+    if asked.ended:
+        context["ti"].xcom_push("ended", asked.ended)
+        raise AirflowSkipException(f"the rounds of {name} have ended: {asked.ended}; {asked.waiting} rows wait")
     return as_json(asked)
 
 

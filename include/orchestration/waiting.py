@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include import catalog
@@ -45,13 +46,18 @@ class Answers(BaseOperator):
         )
 
     def told(self, context: Any, event: dict[str, Any]) -> None:
-        """The trigger's word: how many items are still missing."""
+        """The trigger's word: how many items are still missing, or why waiting is of no use."""
+        if "refused" in event:
+            raise AirflowFailException(event["refused"])
         if event["missing"]:
             self.log.warning("The time is over: %s items of the round lack answers.", event["missing"])
 
 
 class AnswersTrigger(BaseTrigger):
-    """Looks for answers every few seconds until none is missing, or until the moment `until` (ISO 8601)."""
+    """Looks for answers every few seconds until none is missing, or until the moment `until` (ISO 8601).
+
+    What a person must mend ends it at once: a task that was deleted in the tool, a token that is not accepted.
+    """
 
     def __init__(self, name: str, asked: dict[str, Any], every: float, until: str) -> None:
         super().__init__()
@@ -71,6 +77,9 @@ class AnswersTrigger(BaseTrigger):
                 lacking = await asyncio.to_thread(_missing, self.name, self.asked)
             except RetriableError as error:
                 self.log.warning("%s", error)
+            except FatalError as error:
+                yield TriggerEvent({"refused": str(error)})
+                return
             if lacking == 0 or datetime.now(UTC) >= until:
                 yield TriggerEvent({"missing": lacking})
                 return

@@ -8,12 +8,13 @@ import numpy as np  # noqa: TID253  (imported lazily, by pipeline.settle)
 from psycopg2.extensions import connection as Connection
 
 from include.core.annotations import Annotation
+from include.core.errors import FatalError
 from include.core.seeds import seed_of
 from include.label.annotators import below, on_gold, skill
 from include.label.consolidate import NOTHING, Besides, consolidate
 from include.label.out_of_sample import out_of_sample
 from include.label.votes import Votes
-from include.pipeline.pool import features_of, read
+from include.pipeline.pool import Rows
 from include.specs import Dataset, Labelling
 from include.warehouse.labels import Label, known_labels
 
@@ -41,12 +42,12 @@ def labels_of(
     declared: Labelling,
     gold: Mapping[str, str],
     run: str,
-    storage: Any,
+    rows: Rows | None,
 ) -> Outcome:
     """Consolidate by the declared method; `gold` (item to class) are rows whose label was known.
 
-    Gold items get no label from here. Who is surely below `min_skill` on them has no say. Raises FatalError where
-    the method lacks what it needs.
+    `rows` are those of the newest curation, of which CROWDLAB's model learns. Gold items get no label from here.
+    Who is surely below `min_skill` on them has no say. Raises FatalError where the method lacks what it needs.
     """
     said = votes_of(answers)
     scores = on_gold(Votes.of(said, declared.classes), gold)
@@ -65,7 +66,7 @@ def labels_of(
     if declared.consolidate == "gold":
         besides = Besides(skill=skill(on_gold(votes, gold)))
     elif declared.consolidate == "crowdlab":
-        votes, besides = _with_model(connection, dataset, declared, said, storage)
+        votes, besides = _with_model(dataset, declared, said, rows)
     found = consolidate(votes, declared.consolidate, besides)
     counted = votes.table().sum(axis=1)
     labels = [
@@ -88,16 +89,16 @@ def labels_of(
 
 
 def _with_model(
-    connection: Connection,
-    dataset: Dataset,
-    declared: Labelling,
-    said: Sequence[tuple[str, str, str]],
-    storage: Any,
+    dataset: Dataset, declared: Labelling, said: Sequence[tuple[str, str, str]], rows: Rows | None
 ) -> tuple[Votes, Besides]:
     """The votes on rows that are there still, and a model's word on each of them from the others."""
-    rows = read(connection, dataset, declared, {})
+    if rows is None:
+        raise FatalError(
+            f"crowdlab learns from the rows of {dataset.name}, and none of them lies in staging.",
+            fix=f"run curate_{dataset.name}, and settle the round again.",
+        )
     seed = seed_of(dataset.name, declared.seed, "crowdlab")
-    features, places = features_of(dataset, rows, storage, seed), {key: n for n, key in enumerate(rows.keys)}
+    features, places = rows.features, {key: n for n, key in enumerate(rows.keys)}
     votes = Votes.of([vote for vote in said if vote[0] in places], declared.classes)
     of_items = features[np.array([places[item] for item in votes.items], dtype=np.int64)]
     return votes, Besides(probabilities=out_of_sample(votes, of_items, seed=seed))

@@ -1,10 +1,11 @@
 """What a model or the declared rules say of the rows that wait, and which of those they label themselves."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
+import numpy as np  # noqa: TID253  (imported lazily, by pipeline.ask)
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from sklearn.linear_model import LogisticRegression  # noqa: TID253
@@ -17,7 +18,7 @@ from include.label.label_model import label_model
 from include.label.prelabel import Prelabelled, calibrated, prelabel
 from include.label.sql_rules import matches
 from include.label.vote_matrix import as_table
-from include.pipeline.pool import Rows, features_of
+from include.pipeline.pool import Rows
 from include.specs import Dataset, Labelling
 from include.specs.rules import Sql
 from include.warehouse.staging import queue_name
@@ -37,16 +38,30 @@ class Said:
     rules: list[dict[str, Any]] = field(default_factory=list)
 
 
-def said_of(connection: Connection, dataset: Dataset, declared: Labelling, rows: Rows, storage: Any) -> Said:
-    """By `declared.prelabel`; nothing where it is not declared, or while there are too few labels for a model."""
+def true_in_sql(
+    connection: Connection, dataset: Dataset, declared: Labelling, rows: Rows
+) -> dict[str, np.ndarray]:
+    """Where the condition of each rule in SQL is true, (n,) by the rule's name; nothing unless rules pre-label."""
+    if declared.prelabel is None or declared.prelabel.by != "rules":
+        return {}
+    in_sql = [rule for rule in declared.rules if isinstance(rule, Sql)]
+    table = sql.Identifier("staging", queue_name(dataset.name))
+    return matches(connection, in_sql, table, key="_id", keys=rows.keys)
+
+
+def said_of(dataset: Dataset, declared: Labelling, rows: Rows, true: Mapping[str, np.ndarray]) -> Said:
+    """By `declared.prelabel`; nothing where it is not declared, or while there are too few labels for a model.
+
+    `true` is where the rules in SQL have a say on these rows.
+    """
     if declared.prelabel is None:
         return Said()
     seed = seed_of(dataset.name, declared.seed, "prelabel")
     told: list[dict[str, Any]] = []
     if declared.prelabel.by == "rules":
-        probabilities, told = _by_rules(connection, dataset, declared, rows)
+        probabilities, told = _by_rules(dataset, declared, rows, true)
     else:
-        found = _by_model(dataset, declared, rows, storage, seed)
+        found = _by_model(declared, rows, seed)
         if found is None:
             log.info("too few labels of %s for a model: people label alone", dataset.name)
             return Said()
@@ -59,12 +74,12 @@ def said_of(connection: Connection, dataset: Dataset, declared: Labelling, rows:
     return Said(parted, told)
 
 
-def _by_model(dataset: Dataset, declared: Labelling, rows: Rows, storage: Any, seed: int) -> np.ndarray | None:
+def _by_model(declared: Labelling, rows: Rows, seed: int) -> np.ndarray | None:
     known = np.flatnonzero(rows.labels != UNLABELLED)
     counts = np.bincount(rows.labels[known], minlength=len(declared.classes))
     if (counts < FOLDS).any():
         return None
-    features = features_of(dataset, rows, storage, seed)
+    features = rows.features
     model = calibrated(
         LogisticRegression(max_iter=1000, random_state=seed), features[known],
         [declared.classes[place] for place in rows.labels[known]], [rows.keys[place] for place in known],
@@ -76,13 +91,10 @@ def _by_model(dataset: Dataset, declared: Labelling, rows: Rows, storage: Any, s
 
 
 def _by_rules(
-    connection: Connection, dataset: Dataset, declared: Labelling, rows: Rows
+    dataset: Dataset, declared: Labelling, rows: Rows, true: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """Probabilities (n, classes), NaN where no rule has a say, and how each rule did where the class is known."""
-    in_sql = [rule for rule in declared.rules if isinstance(rule, Sql)]
-    table = sql.Identifier("staging", queue_name(dataset.name))
-    true = matches(connection, in_sql, table, key="_id", keys=rows.keys)
-    votes = apply(declared.rules, rows.table, declared.classes, key="_id", matches=true)
+    votes = apply(declared.rules, rows.table, declared.classes, key="_id", matches=dict(true))
     if not votes.covered:
         raise FatalError(
             f"None of {len(declared.rules)} rules has a say on any of {len(rows.keys)} rows of {dataset.name}.",

@@ -4,21 +4,26 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg2.extensions import connection as Connection
 
-from include.core.annotations import Annotation
+from include.core.annotations import Annotation, Item
 from include.core.errors import GateRejected
+from include.core.failpoints import failpoint
 from include.core.refs import Asked, GateDecision, LabelResult
 from include.core.seeds import seed_of
 from include.label.formats.judge import Judged
 from include.label.tools import Tool
 from include.pipeline.label import items_of, labelling_of
-from include.specs import Dataset
+from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction
-from include.warehouse.labels import Label, News, given, known_answers, land_labels
+from include.warehouse.labels import Label, News, given, known_answers, known_labels, land_labels
+from include.warehouse.staging import exists, queue_name
+
+if TYPE_CHECKING:
+    from include.pipeline.pool import Rows
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +33,21 @@ def settle(
 ) -> LabelResult:
     """Take the answers back, judge how far they agree, and land them, with the labels that follow.
 
-    `storage` is the root of the object storage, for a model that looks at images. Answers are landed whatever is
+    `storage` is the root of the object storage, for models that look at images. Answers are landed whatever is
     decided. Raises GateRejected for a round that reaches no version: agreement too low, or nobody answered. A
     retry of the run returns, or raises, what was decided.
     """
     with transaction(warehouse_url) as connection:
-        with connection.cursor() as cursor:
-            take_turns(cursor, "label", dataset.name)
-        before = label_rounds.results(connection, dataset.name)
-        result = next((one for one in before if one.run == asked.run), None)
-        if result is None:
-            taken = tool.take_back(asked.place, items_of(connection, asked), labelling_of(dataset))
-            result = _settled(connection, dataset, asked, taken, storage=storage, at=at)
-            label_rounds.record_result(connection, result, at)
+        _take_turns(connection, dataset)
+        result = _decided(connection, asked)
+        items = items_of(connection, asked)
+        rows = _rows(connection, dataset, storage) if result is None else None
+    if result is None:
+        # The tool and the storage are spoken to before a transaction is open.
+        taken = _taken(tool, asked, items, labelling_of(dataset))
+        if rows is not None:
+            rows.reckoned.reckon()
+        result = _landed(warehouse_url, dataset, asked, taken, rows, at=at)
     for fault in result.faults:
         log.warning("not taken: %s", fault)
     if result.decision.decision == "reject":
@@ -49,12 +56,53 @@ def settle(
             fix="talk over the rows that divide the annotators, mend the guideline, and run label_"
             f"{dataset.name} again; or declare another min_agreement.",
         )
-    log.info("%s answers, %s labels of %s", result.answers, result.labels, dataset.name)
+    told = "" if result.score is None else f"; a model is right in {result.score:.1%} of {result.validation} rows"
+    log.info("%s answers, %s labels of %s%s", result.answers, result.labels, dataset.name, told)
     return result
 
 
+@failpoint("answers.take")
+def _taken(tool: Tool, asked: Asked, items: Sequence[Item], declared: Labelling) -> Judged:
+    return tool.take_back(asked.place, items, declared)
+
+
+@failpoint("round.settle")
+def _landed(
+    warehouse_url: str, dataset: Dataset, asked: Asked, taken: Judged, rows: "Rows | None", *, at: datetime
+) -> LabelResult:
+    """What comes of the answers, on record; or what another try of the run has put there meanwhile."""
+    with transaction(warehouse_url) as connection:
+        _take_turns(connection, dataset)
+        if before := _decided(connection, asked):
+            return before
+        result = _settled(connection, dataset, asked, taken, rows, at=at)
+        label_rounds.record_result(connection, result, at)
+    return result
+
+
+def _decided(connection: Connection, asked: Asked) -> LabelResult | None:
+    results = label_rounds.results(connection, asked.dataset)
+    return next((one for one in results if one.run == asked.run), None)
+
+
+def _rows(connection: Connection, dataset: Dataset, storage: Any) -> "Rows | None":
+    """The rows of the newest curation where a model is to learn from them; None where they were erased."""
+    from include.pipeline.pool import read
+
+    declared = labelling_of(dataset)
+    with connection.cursor() as cursor:
+        if not (declared.validation or declared.consolidate == "crowdlab"):
+            return None
+        return read(connection, dataset, declared, storage) if exists(cursor, queue_name(dataset.name)) else None
+
+
+def _take_turns(connection: Connection, dataset: Dataset) -> None:
+    with connection.cursor() as cursor:
+        take_turns(cursor, "label", dataset.name)
+
+
 def _settled(
-    connection: Connection, dataset: Dataset, asked: Asked, taken: Judged, *, storage: Any, at: datetime
+    connection: Connection, dataset: Dataset, asked: Asked, taken: Judged, rows: "Rows | None", *, at: datetime
 ) -> LabelResult:
     from include.label.agreement import agreement
     from include.label.agreement_gate import judge
@@ -82,17 +130,35 @@ def _settled(
         gold = label_rounds.gold_so_far(connection, dataset.name)
         outcome = labels_of(
             connection, dataset, _answers(connection, dataset, answers),
-            declared=declared, gold=gold, run=asked.run, storage=storage,
+            declared=declared, gold=gold, run=asked.run, rows=rows,
         )  # fmt: skip
         audit, more, warnings = _prelabelled(connection, dataset, asked.run, outcome.labels)
         decision = decision.model_copy(update={"warnings": (*decision.warnings, *outcome.warnings, *warnings)})
     news = News(answers, (*outcome.labels, *more), outcome.gone)
     batch = land_labels(connection, dataset.name, news, at)
+    score, validation = None, 0
+    if decision.decision != "reject" and declared.validation:
+        score, validation, warnings = _scored(connection, dataset, rows)
+        decision = decision.model_copy(update={"warnings": (*decision.warnings, *warnings)})
     return LabelResult(
         dataset=dataset.name, run=asked.run, **counts, faults=faults, labels=len(news.labels),
         agreement=asdict(found), audit=audit, skill=outcome.skill,
-        given=tuple(given(connection, dataset.name)), decision=decision, batch=batch.batch,
+        given=tuple(given(connection, dataset.name)), score=score, validation=validation, decision=decision,
+        batch=batch.batch,
     )  # fmt: skip
+
+
+def _scored(
+    connection: Connection, dataset: Dataset, rows: "Rows | None"
+) -> tuple[float | None, int, tuple[str, ...]]:
+    """How right a model of all labels is by now, on how many rows; and a warning where that cannot be told."""
+    from include.pipeline.score import Score, score_of
+
+    declared, score = labelling_of(dataset), Score(why="no row of the dataset lies in staging")
+    if rows is not None:
+        known = rows.knowing(known_labels(connection, dataset.name), declared.classes)
+        score = score_of(dataset, declared, known, known_labels(connection, dataset.name, origin="person"))
+    return score.value, score.rows, () if score.value is not None else (f"there is no score: {score.why}",)
 
 
 def _answers(connection: Connection, dataset: Dataset, answers: tuple[Annotation, ...]) -> list[Annotation]:

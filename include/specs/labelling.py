@@ -47,6 +47,11 @@ class Labelling(Spec):
 
     Up to the share `relabel` of a round are rows that have a label from here which a model of the others doubts.
 
+    The rounds end with the budget and with the rows that wait; and before, at the accuracy `target`, or where the
+    best of the last `patience` rounds is not `gain` above the best before. It is a model's, on `validation` rows:
+    they are drawn at random, take up to half of a round until people have labelled all of them, and no model ever
+    learns from them.
+
     With `prelabel` a model, or the `rules` through the `label_model`, label what they are sure of, and annotators
     may see what is said of the others.
     """
@@ -70,6 +75,10 @@ class Labelling(Spec):
     gold: float = Field(default=0, ge=0, lt=0.5)
     min_skill: float | None = Field(default=None, ge=0, le=1)
     relabel: float = Field(default=0, ge=0, le=0.5)
+    validation: int = Field(default=0, ge=0, le=100_000)
+    target: float | None = Field(default=None, gt=0, le=1)
+    patience: int | None = Field(default=None, ge=1)
+    gain: float = Field(default=0.002, ge=0, le=1)
     rules: tuple[Rule, ...] = ()
     label_model: str = "dawid_skene"
     prelabel: Prelabel | None = None
@@ -81,6 +90,10 @@ class Labelling(Spec):
             raise ValueError(f"classes must be different: {', '.join(twice)}")
         if not self.gold and (self.min_skill is not None or self.consolidate == "gold"):
             raise ValueError("min_skill and consolidate='gold' need gold items: declare gold=0.1")
+        if not self.validation and (self.target is not None or self.patience is not None):
+            raise ValueError("target and patience need a score: declare validation=200")
+        if self.budget is not None and self.validation >= self.budget:
+            raise ValueError(f"{self.validation} validation rows leave nothing of a budget of {self.budget}")
         if self.prelabel and self.prelabel.by == "rules" and not self.rules:
             raise ValueError("prelabel by rules needs rules")
         if self.tool == "form" and self.batch * self.overlap > MOST_FORMS:

@@ -83,6 +83,22 @@ def take_turns(cursor: Cursor, what: str, name: str) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.' || %s), hashtext(%s))", (what, name))
 
 
+@contextmanager
+def turn(url: str, what: str, name: str) -> Iterator[None]:
+    """Wait until nobody else does the same with that name, and hold the turn without a transaction.
+
+    For what takes long elsewhere: it is given back at the end, and by the server if this process dies.
+    """
+    connection = connect(url, role="sluice_writer")
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtext('sluice.' || %s), hashtext(%s))", (what, name))
+        yield
+    finally:
+        connection.close()
+
+
 def engine(url: str, *, role: str | None = "sluice_writer") -> "Engine":
     """A SQLAlchemy engine on the warehouse with the same session settings and no pool."""
     from sqlalchemy import create_engine

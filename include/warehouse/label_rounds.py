@@ -13,8 +13,8 @@ from include.core.refs import Asked, LabelResult
 def record_round(
     connection: Connection, asked: Asked, items: Sequence[str], said: dict[str, Any], at: datetime
 ) -> None:
-    """`said` has what a model or rules were sure of, `labelled` and `audited`, each [label, confidence] by key,
-    and the answers of `gold` items.
+    """Before it is handed out. `said` has what a model or rules were sure of, `labelled` and `audited`, and what
+    annotators are `shown` of the others, each [label, confidence] by key; and the answers of `gold` items.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -24,21 +24,63 @@ def record_round(
         )
 
 
-def asked_before(connection: Connection, dataset: str, run: str) -> tuple[Asked, list[str]] | None:
-    """The run's round, and the keys of its rows."""
+def record_sent(connection: Connection, asked: Asked, items: Sequence[str], at: datetime) -> None:
+    """That the round was handed out with these of its rows; the same once more is no news."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT tool, place, items, waiting, said FROM sluice.label_rounds WHERE dataset = %s AND run = %s",
-            (dataset, run),
+            "SELECT number, items FROM sluice.label_sent WHERE dataset = %s AND run = %s"
+            " ORDER BY number DESC LIMIT 1",
+            (asked.dataset, asked.run),
+        )
+        number, before = cursor.fetchone() or (0, None)
+        if before != list(items):
+            cursor.execute(
+                "INSERT INTO sluice.label_sent (dataset, run, number, items, sent_at) VALUES (%s, %s, %s, %s, %s)",
+                (asked.dataset, asked.run, number + 1, list(items), at),
+            )
+
+
+def record_end(connection: Connection, asked: Asked, at: datetime) -> None:
+    """That the run asked about nothing, and why."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO sluice.label_ends (dataset, run, tool, place, waiting, reason, ended_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            (asked.dataset, asked.run, asked.tool, asked.place, asked.waiting, asked.ended, at),
+        )
+
+
+def asked_before(connection: Connection, dataset: str, run: str) -> tuple[Asked, list[str]] | None:
+    """The run's round, and the keys of its rows: as it was last handed out, or as it is to be."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tool, place, coalesce((SELECT sent.items FROM sluice.label_sent AS sent WHERE (sent.dataset,"
+            " sent.run) = (asked.dataset, asked.run) ORDER BY number DESC LIMIT 1), asked.items), waiting, said,"
+            " NULL FROM sluice.label_rounds AS asked WHERE dataset = %s AND run = %s"
+            " UNION ALL SELECT tool, place, '{}', waiting, '{}', reason FROM sluice.label_ends"
+            " WHERE dataset = %s AND run = %s",
+            (dataset, run, dataset, run),
         )
         if (row := cursor.fetchone()) is None:
             return None
-    tool, place, items, waiting, said = row
+    tool, place, items, waiting, said, reason = row
     asked = Asked(
         dataset=dataset, run=run, tool=tool, place=place, items=len(items), waiting=waiting,
-        prelabelled=len(said.get("labelled", {})),
+        prelabelled=len(said.get("labelled", {})), ended=reason,
     )  # fmt: skip
     return asked, items
+
+
+def pulse(connection: Connection, dataset: str) -> tuple[int, int]:
+    """How many rounds were asked and how many settled: the same twice, if nothing came of labelling meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM sluice.label_rounds WHERE dataset = %s),"
+            " (SELECT count(*) FROM sluice.label_results WHERE dataset = %s)",
+            (dataset, dataset),
+        )
+        asked, settled = cursor.fetchone() or (0, 0)
+    return asked, settled
 
 
 def said_before(connection: Connection, dataset: str, run: str) -> dict[str, Any]:
@@ -53,8 +95,10 @@ def open_rounds(connection: Connection, dataset: str) -> list[Asked]:
     """The rounds that were handed out and have not been settled, in their order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT run, tool, place, cardinality(items), waiting FROM sluice.label_rounds WHERE dataset = %s"
-            " AND run NOT IN (SELECT run FROM sluice.label_results WHERE dataset = %s) ORDER BY asked_at, run",
+            "SELECT DISTINCT ON (asked_at, run) run, tool, place, cardinality(sent.items), waiting"
+            " FROM sluice.label_rounds JOIN sluice.label_sent AS sent USING (dataset, run) WHERE dataset = %s"
+            " AND run NOT IN (SELECT run FROM sluice.label_results WHERE dataset = %s)"
+            " ORDER BY asked_at, run, number DESC",
             (dataset, dataset),
         )
         return [
@@ -88,12 +132,12 @@ def record_result(connection: Connection, result: LabelResult, at: datetime) -> 
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sluice.label_results (dataset, run, answered, answers, annotators, labels, faults,"
-            " agreement, audit, skill, given, decision, reasons, warnings, batch, settled_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " agreement, audit, skill, given, score, validation, decision, reasons, warnings, batch, settled_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 result.dataset, result.run, result.answered, result.answers, result.annotators, result.labels,
                 Json(result.faults), Json(result.agreement), Json(result.audit), Json(result.skill),
-                Json(result.given),
+                Json(result.given), result.score, result.validation,
                 result.decision.decision, list(result.decision.reasons), list(result.decision.warnings),
                 result.batch, at,
             ),
@@ -104,7 +148,8 @@ def results(connection: Connection, dataset: str) -> list[LabelResult]:
     """What came of every round so far, in their order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT run, answered, answers, annotators, labels, faults, agreement, audit, skill, given, batch,"
+            "SELECT run, answered, answers, annotators, labels, faults, agreement, audit, skill, given, score,"
+            " validation, batch,"
             " jsonb_build_object('decision', decision, 'reasons', reasons, 'warnings', warnings) AS decision"
             " FROM sluice.label_results WHERE dataset = %s ORDER BY settled_at, run",
             (dataset,),

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from include.core.annotations import Annotation
 from include.core.batch import Batch, Column, Table, TableChanges
+from include.core.failpoints import failpoint
 from include.core.refs import BatchRef
 from include.warehouse.landing import land, position
 
@@ -70,6 +71,7 @@ class News:
     gone: tuple[str, ...] = ()
 
 
+@failpoint("labels.land")
 def land_labels(connection: Connection, dataset: str, news: News, at: datetime) -> BatchRef:
     """Land them in the caller's transaction; what is as it was writes nothing.
 
@@ -101,9 +103,10 @@ def known_answers(connection: Connection, dataset: str) -> list[Annotation]:
     return [Annotation.model_validate(annotation) for (annotation,) in rows]
 
 
-def known_labels(connection: Connection, dataset: str) -> dict[str, str]:
-    """The label of each row that has one from here."""
-    return dict(_current(connection, dataset, "labels", ("key", "label"), ("key",)))
+def known_labels(connection: Connection, dataset: str, *, origin: str | None = None) -> dict[str, str]:
+    """The label of each row that has one from here; of that origin alone (`person`, `rule`, `model`), if given."""
+    rows = _current(connection, dataset, "labels", ("key", "label", "origin"), ("key",))
+    return {key: label for key, label, given_by in rows if origin in (None, given_by)}
 
 
 def given(connection: Connection, dataset: str) -> list[dict[str, Any]]:

@@ -204,7 +204,9 @@ def test_a_dataset_that_declares_labelling_has_its_stage_between_gate_and_split_
     from include import catalog
     from tests.pipeline.reviews import REVIEWS
 
-    monkeypatch.setattr(catalog, "DATASETS", (REVIEWS,))
+    bounds = {"budget": 900, "validation": 100, "target": 0.9, "patience": 3}
+    reviews = REVIEWS.model_copy(update={"labelling": REVIEWS.labelling.model_copy(update=bounds)})
+    monkeypatch.setattr(catalog, "DATASETS", (reviews,))
     curate = runpy.run_path(str(ROOT / "dags" / "curate.py"))["version"].operator.dag
     line = ["build", "validate", "set_aside", "labelled", "balance", "audit", "publish", "sweep"]
     assert [task.task_id for task in curate.topological_sort()] == line
@@ -216,3 +218,7 @@ def test_a_dataset_that_declares_labelling_has_its_stage_between_gate_and_split_
     assert label.timetable.asset_condition.name == "waiting_reviews"
     assert [asset.name for asset in label.get_task("settle").outlets] == ["source_labels_reviews"]
     assert REVIEWS.labelling.question in label.doc_md
+    assert (
+        "until 900 rows were asked about or a model is right in 0.9 of 100 validation rows or 3 rounds brought it"
+        " no 0.002 more or no row waits" in label.doc_md
+    )

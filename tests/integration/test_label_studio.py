@@ -1,6 +1,5 @@
 """A whole round through a real Label Studio, installed into its own environment and started here."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -24,8 +23,7 @@ from include.label.studio.project import (
     take_back,
 )
 from include.label.studio.round import Projects
-from include.label.studio.tasks import key_of, listed, listing
-from include.label.studio.waiting import wait_until_labelled
+from include.label.studio.tasks import key_of, listing
 from include.label.tools import Server
 from include.local.home import PROJECT, Home
 from include.local.label_studio import USER, LabelStudio, sign_up
@@ -161,7 +159,18 @@ def test_a_dataset_s_round_is_asked_answered_and_landed(server, second, warehous
     asked = shop.ask("label_1", dataset)
     assert missing(shop.url, dataset, asked, shop.tool) == 9
     with Studio(server.url, server.token) as studio:
-        held = listed(listing(find_project(studio, asked.place), ("data",)), studio.get)
+        gone = listing(studio.get, find_project(studio, asked.place), ("data",))[4]
+        studio.delete(f"/api/tasks/{gone['id']}/")
+        for looked_at in (
+            lambda: missing(shop.url, dataset, asked, shop.tool),
+            lambda: shop.settle(asked, dataset),
+        ):
+            with pytest.raises(
+                FatalError, match=f"1 tasks were deleted in Label Studio, of the items {key_of(gone)}"
+            ):
+                looked_at()
+        assert shop.ask("label_1", dataset) == asked
+        held = listing(studio.get, find_project(studio, asked.place), ("data",))
     for token in (server.token, second):
         with httpx.Client(
             base_url=server.url, headers={"Authorization": f"Token {token}"}, timeout=60, trust_env=False
@@ -185,7 +194,7 @@ def test_what_a_model_says_is_shown_with_its_task(server, studio):
     said = Annotation(item="a", annotator="sluice", regions=(Choice(labels=("pos",), score=0.75),), origin="model")
     projects, declared = Projects(Server(server.url, server.token)), LABELLING
     projects.send("Said before", [Item(key="a", data={"body": "a fine lamp"}, predictions=(said,))], declared)
-    (task,) = listed(listing(find_project(studio, "Said before"), ("id",)), studio.get)
+    (task,) = listing(studio.get, find_project(studio, "Said before"), ("id",))
     (prediction,) = studio.get(f"/api/tasks/{task['id']}/")["predictions"]
     (result,) = prediction["result"]
     assert (result["to_name"], result["value"], prediction["score"]) == ("body", {"choices": ["pos"]}, 0.75)
@@ -194,7 +203,7 @@ def test_what_a_model_says_is_shown_with_its_task(server, studio):
 def test_a_task_deleted_in_the_tool_is_told_by_key_and_can_be_sent_again(server, studio, tmp_path):
     project = ensure_project(studio, "Deleted ones", SENTIMENT)
     send(studio, project, tasks("a", "b", "c"))
-    gone = next(task["id"] for task in listed(listing(project, ("meta",)), studio.get) if key_of(task) == "b")
+    gone = next(task["id"] for task in listing(studio.get, project, ("meta",)) if key_of(task) == "b")
     studio.delete(f"/api/tasks/{gone}/")
     studio.delete(f"/api/tasks/{gone}/")
     taken = take_back(studio, project, tmp_path / "export.json", ["a", "b", "c"])
@@ -214,29 +223,8 @@ def test_a_killed_sending_is_made_good_and_nothing_is_there_twice(server, studio
     wanted = [{"data": {"text": f"{n}"}, "meta": {"sluice_key": f"key-{n}"}} for n in range(count)]
     sent = send(studio, project, wanted)
     assert sent.known > 0 and sent.new > 0
-    keys = [key_of(task) for task in listed(listing(project, ("meta",)), studio.get)]
+    keys = [key_of(task) for task in listing(studio.get, project, ("meta",))]
     assert sorted(keys) == sorted(f"key-{n}" for n in range(count))
-
-
-def test_waiting_ends_with_the_last_annotation_and_tells_what_is_missing_before(server, studio):
-    project = ensure_project(studio, "Waited for", SENTIMENT)
-    send(studio, project, tasks("a", "b"))
-
-    def wait(timeout, **options):
-        return asyncio.run(
-            wait_until_labelled(server.url, server.token, project, interval=0.2, timeout=timeout, **options)
-        )
-
-    assert str(wait(0)) == "2 annotations are missing: 2 of 2 tasks are open (2 lack 1)"
-    told = []
-
-    def label_then(seen):
-        told.append(seen.missing)
-        if seen.missing:
-            annotate(server, server.token, project, "good")
-
-    assert wait(120, told=label_then).complete
-    assert told == [2, 0]
 
 
 def test_a_personal_token_works_until_it_is_revoked(server, studio):

@@ -7,6 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from include import catalog
+from include.label.studio import connection
+from include.label.studio.round import Projects
+from include.label.studio.tasks import key_of
+from include.label.tools import Server
+from tests.label.studio.stand_in import TOKEN, serving
 from tests.pipeline.reviews import AT, REVIEWS, Reviews, honest
 
 
@@ -25,7 +30,9 @@ def context(shop):
     from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
     run = SimpleNamespace(run_id="label_1", start_date=AT, run_after=AT)
-    found = {"outlet_events": OutletEventAccessors(), "dag_run": run, "params": {"batch": 40}}
+    pushed = {}
+    ti = SimpleNamespace(xcom_push=pushed.__setitem__, pushed=pushed)
+    found = {"outlet_events": OutletEventAccessors(), "dag_run": run, "params": {"batch": 40}, "ti": ti}
     with set_current_context(found):
         yield found
 
@@ -70,6 +77,32 @@ def test_time_that_is_over_ends_the_wait_and_says_how_many_are_missing(shop, con
     shop.answer(asked, of=shop.handed_out(asked)[:15], ann=honest, bob=honest)
     told = events(asked.model_dump(mode="json"), datetime.now(UTC) + timedelta(seconds=0.3))
     assert told == [{"missing": 25}]
+
+
+def test_an_outage_is_waited_out_and_a_task_that_was_deleted_in_the_tool_ends_the_wait_with_its_error(
+    shop, context, monkeypatch
+):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration.labelling import answered
+
+    labelling = REVIEWS.labelling.model_copy(update={"tool": "label_studio", "connection": "label_studio"})
+    dataset = REVIEWS.model_copy(update={"labelling": labelling})
+    monkeypatch.setattr(catalog, "DATASETS", (dataset,))
+    shop.curated("run_1", dataset)
+    with serving() as server:
+        port = server.url.rsplit(":", 1)[1]
+        monkeypatch.setenv("AIRFLOW_CONN_LABEL_STUDIO", f"http://user:{TOKEN}@127.0.0.1:{port}")
+        monkeypatch.setattr(connection, "TRIES", 1)
+        shop.tool = Projects(Server(server.url, TOKEN))
+        asked = shop.ask("label_1", dataset).model_dump(mode="json")
+        outage = iter([(502, b"", {})] * 2)
+        server.before = lambda method, path: next(outage, None)
+        gone = key_of(server.tasks.pop(3))
+        (told,) = events(asked, datetime.now(UTC) + timedelta(minutes=5))
+        assert next(outage, None) is None
+    with pytest.raises(AirflowFailException, match=f"1 tasks were deleted in Label Studio, of the items {gone}"):
+        answered("reviews", asked).told(context, told)
 
 
 def test_the_wait_is_handed_to_the_triggerer_until_the_declared_hours_after_the_run_s_begin(shop, context):
@@ -133,7 +166,7 @@ def test_the_form_says_how_many_rows_a_round_asks_about(shop, context):
         round_as_asked(REVIEWS, {"batch": 0})
 
 
-def test_nothing_to_ask_about_is_skipped(shop, context, monkeypatch):
+def test_a_loop_that_has_ended_is_skipped_and_tells_why(shop, context, monkeypatch):
     from airflow.sdk.exceptions import AirflowSkipException
 
     from include.orchestration import labelling
@@ -142,5 +175,6 @@ def test_nothing_to_ask_about_is_skipped(shop, context, monkeypatch):
     monkeypatch.setattr(catalog, "DATASETS", (spent,))
     shop.curated("run_1")
     shop.ask("earlier")
-    with pytest.raises(AirflowSkipException, match="nothing to ask about: 114 rows wait"):
+    with pytest.raises(AirflowSkipException, match="the rounds of reviews have ended: budget; 114 rows wait"):
         labelling.ask.function("reviews")
+    assert context["ti"].pushed == {"ended": "budget"}

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from include.label.hand_over import Sheets
 from include.pipeline import augment
+from include.pipeline.ask import ask
 from include.pipeline.audit import audit
 from include.pipeline.build import build
-from include.pipeline.label import ask, set_aside
+from include.pipeline.label import set_aside
 from include.pipeline.publish import publish
 from include.pipeline.settle import settle
 from include.pipeline.validate import validate

@@ -162,19 +162,19 @@ def test_labels_that_a_model_doubts_are_asked_about_again_and_mended(shop):
 
 @pytest.mark.parametrize("strategy", ["margin", "entropy", "k_center", "snowball", "activelab"])
 def test_a_strategy_that_learns_begins_at_random_and_goes_on_by_what_was_labelled(shop, strategy):
-    dataset = declared(choose=strategy, batch=20)
+    dataset = declared(choose=strategy, batch=10)
     shop.curated("run_1", dataset)
     first = shop.ask("label_1", dataset)
-    assert shop.handed_out(first) == shop.handed_out(shop.ask("label_0", declared(choose="random", batch=20)))
+    assert shop.handed_out(first) == shop.handed_out(shop.ask("label_0", declared(choose="random", batch=10)))
     shop.answer(first, ann=honest, bob=honest)
     shop.settle(first, dataset)
     chosen = shop.handed_out(shop.ask("label_2", dataset))
-    assert len(chosen) == 20 and not set(chosen) & set(shop.handed_out(first))
-    assert chosen != shop.handed_out(shop.ask("label_3", declared(choose="random", batch=20)))
+    assert len(chosen) == 10 and not set(chosen) & set(shop.handed_out(first))
+    assert chosen != shop.handed_out(shop.ask("label_3", declared(choose="random", batch=10)))
     if strategy == "snowball":
         seen = [meant(key) for key in shop.handed_out(first)]
         rare = min(CLASSES, key=seen.count)
-        assert [meant(key) for key in chosen].count(rare) > 15  # Their texts share a word.
+        assert [meant(key) for key in chosen].count(rare) > 7  # Their texts share a word.
 
 
 def test_strata_are_asked_about_in_their_shares(shop):

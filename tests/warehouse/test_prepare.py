@@ -1,10 +1,14 @@
 """The warehouse's roles: who may do what."""
 
+from datetime import UTC, datetime
+
 import psycopg2
 import pytest
 
 from include.core.errors import FatalError, RetriableError
+from include.core.refs import GateDecision, LabelResult
 from include.warehouse.connection import connect, engine, transaction
+from include.warehouse.label_rounds import open_rounds, record_result, results
 from include.warehouse.prepare import prepare
 
 
@@ -54,6 +58,32 @@ def test_judgements_of_a_former_release_tell_too_once_it_is_prepared_anew(wareho
         cursor.execute("SELECT run, tells FROM sluice.judgements('d') ORDER BY run")
         assert cursor.fetchall() == [("empty", False), ("in part", False), ("whole", True)]
     admin.close()
+
+
+def test_rounds_of_a_former_release_were_handed_out_and_have_no_score_and_later_ones_are_not_taken_for_sent(
+    warehouse_admin_url,
+):
+    asked = (
+        "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, said, asked_at)"
+        " VALUES ('d', %s, 'files', 'p', '{a,b}', 9, '{}', '2026-01-01Z')"
+    )
+    with transaction(warehouse_admin_url, role=None) as connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE sluice.label_sent")
+        cursor.execute("ALTER TABLE sluice.label_results DROP COLUMN score, DROP COLUMN validation")
+        cursor.execute(asked, ("before",))
+    prepare(warehouse_admin_url)
+    with transaction(warehouse_admin_url) as connection, connection.cursor() as cursor:
+        cursor.execute(asked, ("after",))
+    prepare(warehouse_admin_url)
+    with transaction(warehouse_admin_url) as connection:
+        assert [(one.run, one.items) for one in open_rounds(connection, "d")] == [("before", 2)]
+        decision = GateDecision(decision="publish")
+        result = LabelResult(
+            dataset="d", run="before", answered=1, answers=1, annotators=1, labels=1, score=0.5, validation=4,
+            decision=decision,
+        )  # fmt: skip
+        record_result(connection, result, datetime(2026, 1, 1, tzinfo=UTC))
+        assert results(connection, "d") == [result]
 
 
 def test_the_writer_works_in_landing_and_staging_but_cannot_edit_facts(warehouse_url):

@@ -5,7 +5,7 @@ import pytest
 from include.core.errors import GateRejected
 from include.specs import Prelabel
 from include.specs.rules import Keyword
-from tests.pipeline.reviews import CLASSES, LABELLING, REVIEWS, Reviews, honest
+from tests.pipeline.reviews import CLASSES, LABELLING, REVIEWS, Reviews, declared, honest
 from tests.web.test_app import text_of
 
 RULES = (
@@ -25,6 +25,16 @@ def test_a_dataset_that_is_labelled_here_leads_to_its_rounds_and_no_other_does(b
     assert "/datasets/reviews/labels" in page and "/datasets/fraud/labels" not in page
     assert browser.get("/datasets/fraud/labels").status_code == 404
     assert "No round has been asked yet" in text_of(browser.get("/datasets/reviews/labels"))
+
+
+def test_a_round_shows_the_score_of_a_model_of_its_labels(browser, shop):
+    dataset = declared(validation=20)
+    shop.curated("run_1", dataset)
+    asked = shop.ask("label_1", dataset)
+    shop.answer(asked, ann=honest, bob=honest)
+    shop.settle(asked, dataset)
+    shown = text_of(browser.get("/datasets/reviews/labels"))
+    assert "A model of all labels so far is right in 100.0 % of 20 validation rows." in shown
 
 
 def test_a_round_shows_what_was_asked_and_then_what_came_of_it(browser, shop):

@@ -66,7 +66,7 @@ class Studio:
     def __init__(self, url: str, token: str, *, pause: Callable[[float], None] = time.sleep) -> None:
         self.url = address(url)
         self._pause = pause
-        self._client = httpx.Client(**settings(self.url, token))
+        self._client = _client(self.url, token)
 
     def __enter__(self) -> Self:
         return self
@@ -132,13 +132,12 @@ class Busy(RetriableError):
     pause: float | None = None
 
 
-def settings(url: str, token: str) -> dict[str, Any]:
-    """What a synchronous and an asynchronous httpx client are made with."""
+def _client(url: str, token: str) -> httpx.Client:
     if not token:
         raise FatalError(f"There is no token for Label Studio at {url}.", fix=RENEW)
     # A proxy of the environment must not be asked for a server on this machine.
     loopback = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-    return {"base_url": url, "auth": Token(url, token), "timeout": TIMEOUT, "trust_env": not loopback}
+    return httpx.Client(base_url=url, auth=Token(url, token), timeout=TIMEOUT, trust_env=not loopback)
 
 
 def address(url: str) -> str:

@@ -3,14 +3,14 @@
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from include.core.errors import FatalError, RetriableError
 from include.label.studio.connection import Studio
-from include.label.studio.tasks import Progress, Task, counted, key_of, keyed, listed, listing
+from include.label.studio.tasks import Progress, Task, counted, key_of, keyed, listing
 
 # An import is one transaction of the server: small enough to be answered soon.
 TASKS_AT_ONCE = 500
@@ -100,8 +100,11 @@ def send(studio: Studio, project: int, tasks: Iterable[Task]) -> Sent:
     return Sent(len(new), len(wanted) - len(new), _remove_copies(studio, project))
 
 
-def progress(studio: Studio, project: int) -> Progress:
-    return listed(counted(project), studio.get)
+def progress(studio: Studio, project: int, sent: Iterable[str] = ()) -> Progress:
+    """How far the project is. Raises FatalError if an item of those that were `sent` has no task any more."""
+    tasks = counted(studio.get, project)
+    check_nothing_deleted(_deleted(sent, tasks))
+    return Progress.of(tasks)
 
 
 def take_back(studio: Studio, project: int, to: Path, sent: Iterable[str]) -> Taken:
@@ -127,8 +130,7 @@ def take_back(studio: Studio, project: int, to: Path, sent: Iterable[str]) -> Ta
         partial.replace(to)
     finally:
         partial.unlink(missing_ok=True)
-    held = {key_of(task) for task in tasks}
-    return Taken(to, len(tasks), tuple(sorted(key for key in sent if key not in held)))
+    return Taken(to, len(tasks), _deleted(sent, tasks))
 
 
 def people(studio: Studio) -> dict[int, str]:
@@ -136,13 +138,14 @@ def people(studio: Studio) -> dict[int, str]:
     return {int(user["id"]): str(user["email"]) for user in studio.get("/api/users/")}
 
 
-def check_nothing_deleted(taken: Taken) -> None:
-    """Raises FatalError naming items whose tasks were deleted in the tool."""
-    if taken.deleted:
+def check_nothing_deleted(deleted: Sequence[str]) -> None:
+    """Raises FatalError naming the items, of which the tasks were deleted in the tool."""
+    if deleted:
         raise FatalError(
-            f"{len(taken.deleted)} tasks were deleted in Label Studio, of the items "
-            f"{', '.join(taken.deleted[:10])}{' …' if len(taken.deleted) > 10 else ''}.",
-            fix="send them again, or end the round without their labels.",
+            f"{len(deleted)} tasks were deleted in Label Studio, of the items "
+            f"{', '.join(deleted[:10])}{' …' if len(deleted) > 10 else ''}.",
+            fix="clear the round's task `ask`, which sends them again and nothing else; let annotators skip what"
+            " they cannot label.",
         )
 
 
@@ -176,7 +179,7 @@ def _titled(studio: Studio, title: str, fields: Iterable[str]) -> list[Mapping[s
 
 
 def _held(studio: Studio, project: int) -> list[dict[str, Any]]:
-    return listed(listing(project, ("meta", "data", "total_annotations", "cancelled_annotations")), studio.get)
+    return listing(studio.get, project, ("meta", "data", "total_annotations", "cancelled_annotations"))
 
 
 def _remove_copies(studio: Studio, project: int) -> int:
@@ -193,6 +196,11 @@ def _remove_copies(studio: Studio, project: int) -> int:
     for task in copies:
         studio.delete(f"/api/tasks/{task['id']}/")
     return len(copies)
+
+
+def _deleted(sent: Iterable[str], tasks: Iterable[Task]) -> tuple[str, ...]:
+    held = {key_of(task) for task in tasks}
+    return tuple(sorted(key for key in sent if key not in held))
 
 
 def _whole(path: Path) -> list[Task]:

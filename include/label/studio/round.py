@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from include.core.annotations import Annotation, Item, Labelled
-from include.label.formats.judge import Fault, Judged, judge
+from include.label.formats.judge import Judged, judge
 from include.label.formats.label_studio import labelled_of, to_tasks
 from include.label.studio import project as projects
 from include.label.studio.connection import Studio
@@ -40,21 +40,21 @@ class Projects:
             projects.send(studio, project, to_tasks(_said_of(declared.show[0], item) for item in items))
 
     def take_back(self, place: str, items: Sequence[Item], declared: Labelling) -> Judged:
-        """All answers in one export; a task that was deleted there is a fault, and its item has no answers."""
+        """All answers in one export. Raises FatalError for a task that was deleted there."""
         keys = [item.key for item in items]
         with Studio(self._server.url, self._server.token) as studio, TemporaryDirectory() as folder:
             project = projects.find_project(studio, place)
             taken = projects.take_back(studio, project, Path(folder) / "export.json", keys)
+            projects.check_nothing_deleted(taken.deleted)
             people = {str(number): address for number, address in projects.people(studio).items()}
             found = [_named(labelled_of(task), people) for task in taken.read()]
-        judged = judge(found, declared.classes, keys)
-        gone = [Fault(f"task of item {key!r}", key, ("it was deleted in Label Studio",)) for key in taken.deleted]
-        return Judged(judged.labelled, (*judged.faults, *gone))
+        return judge(found, declared.classes, keys)
 
     def lacking(self, place: str, items: Sequence[Item], declared: Labelling) -> int:
-        """How many tasks are open, as the server counts them."""
+        """How many tasks are open, as the server counts them. Raises FatalError for one that was deleted there."""
+        keys = [item.key for item in items]
         with Studio(self._server.url, self._server.token) as studio:
-            return projects.progress(studio, projects.find_project(studio, place)).open
+            return projects.progress(studio, projects.find_project(studio, place), keys).open
 
 
 def _said_of(column: str, item: Item) -> Item:

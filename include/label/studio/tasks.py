@@ -1,9 +1,9 @@
 """The tasks of a project: which of them are there, and how many annotations each of them still lacks."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from include.core.errors import FatalError, RetriableError
 
@@ -11,14 +11,13 @@ KEY = "sluice_key"
 PATH = "/api/tasks"
 # Tasks a page; one page is one query, so a project this large is seen as it was at one time.
 PAGE = 10_000
-COUNTED = ("overlap", "total_annotations", "cancelled_annotations")
+COUNTED = ("meta", "data", "overlap", "total_annotations", "cancelled_annotations")
 # So few open tasks are worth a request each.
 RECOUNTED = 100
 
 Task = Mapping[str, Any]
-Query = tuple[str, dict[str, Any]]
-Told = TypeVar("Told")
-Listing = Generator[Query, Any, list[dict[str, Any]]]
+# What asks the server: a path and a query, answered with parsed JSON.
+Get = Callable[[str, dict[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,8 @@ def keyed(tasks: Iterable[Task]) -> dict[str, Task]:
     return found
 
 
-def listing(project: int, fields: Sequence[str]) -> Listing:
-    """Asks page by page for a project's tasks, whoever sends the questions; returns the tasks, by id.
+def listing(get: Get, project: int, fields: Sequence[str]) -> list[dict[str, Any]]:
+    """A project's tasks by id, page by page.
 
     Raises RetriableError if tasks came or went while pages were turned: one may have slipped from page to page.
     """
@@ -96,7 +95,7 @@ def listing(project: int, fields: Sequence[str]) -> Listing:
     total, page = None, 1
     while total is None or len(found) < total:
         asked = {"project": project, "page": page, "page_size": PAGE, "include": ",".join(("id", *fields))}
-        answer = yield PATH, asked
+        answer = get(PATH, asked)
         tasks = answer["tasks"]
         if (total is not None and answer["total"] != total) or (not tasks and answer["total"] > len(found)):
             raise RetriableError(
@@ -107,39 +106,16 @@ def listing(project: int, fields: Sequence[str]) -> Listing:
     return [found[number] for number in sorted(found)]
 
 
-def counted(project: int) -> Generator[Query, Any, Progress]:
-    """Asks for the progress of a project.
+def counted(get: Get, project: int) -> list[dict[str, Any]]:
+    """A project's tasks with the numbers of their annotations.
 
     Label Studio's own counts lose one when two people answer a task in the same moment, so near the end the
     annotations of each task that seems open are counted themselves.
     """
-    tasks = yield from listing(project, COUNTED)
+    tasks = listing(get, project, COUNTED)
     seeming = [task for task in tasks if task["total_annotations"] < task["overlap"]]
     if len(seeming) <= RECOUNTED:
         for task in seeming:
-            there = yield f"{PATH}/{task['id']}/annotations/", {}
+            there = get(f"{PATH}/{task['id']}/annotations/", {})
             task["total_annotations"] = max(task["total_annotations"], len(there))
-    return Progress.of(tasks)
-
-
-def listed(questions: Generator[Query, Any, Told], get: Callable[[str, dict[str, Any]], Any]) -> Told:
-    """What comes of the questions when `get` answers them."""
-    query = next(questions)
-    while True:
-        try:
-            query = questions.send(get(*query))
-        except StopIteration as end:
-            found: Told = end.value
-            return found
-
-
-async def listed_later(
-    questions: Generator[Query, Any, Told], get: Callable[[str, dict[str, Any]], Awaitable[Any]]
-) -> Told:
-    query = next(questions)
-    while True:
-        try:
-            query = questions.send(await get(*query))
-        except StopIteration as end:
-            found: Told = end.value
-            return found
+    return tasks

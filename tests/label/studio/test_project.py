@@ -115,7 +115,7 @@ def test_everything_is_taken_back_by_one_export(stand_in, studio, tmp_path):
     assert (taken.tasks, taken.deleted) == (2, ())
     assert taken.read() == stand_in.tasks == json.loads((tmp_path / "export.json").read_text())
     assert stand_in.paths("GET").count("/api/projects/1/export") == 1
-    check_nothing_deleted(taken)
+    check_nothing_deleted(taken.deleted)
 
 
 def test_tasks_deleted_in_the_tool_are_told_by_key(stand_in, studio, tmp_path):
@@ -123,9 +123,12 @@ def test_tasks_deleted_in_the_tool_are_told_by_key(stand_in, studio, tmp_path):
     taken = take_back(studio, 1, tmp_path / "export.json", ["c", "b", "a"])
     assert taken.deleted == ("a", "c")
     with pytest.raises(
-        FatalError, match=r"2 tasks were deleted in Label Studio, of the items a, c\. Fix: send them"
+        FatalError, match=r"2 tasks were deleted in Label Studio, of the items a, c\. Fix: clear the round's task"
     ):
-        check_nothing_deleted(taken)
+        check_nothing_deleted(taken.deleted)
+    with pytest.raises(FatalError, match="2 tasks were deleted in Label Studio"):
+        progress(studio, 1, ["c", "b", "a"])
+    assert progress(studio, 1, ["b"]).tasks == 1
 
 
 @pytest.mark.parametrize(

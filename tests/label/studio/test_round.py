@@ -47,12 +47,27 @@ def test_answers_come_back_with_who_gave_them_and_what_cannot_be_taken_is_told(s
     projects.send(place, ITEMS, DECLARED)
     stand_in.tasks[0]["annotations"] = [said("yes", 7), said("no", 8, 2)]
     stand_in.tasks[1]["annotations"] = [said("maybe", 7)]
-    del stand_in.tasks[2]
     found = projects.take_back(place, ITEMS, DECLARED)
     answers = [(a.item, a.annotator, a.choice(), a.seconds) for one in found.labelled for a in one.annotations]
     assert answers == [("a", "ann@example.org", "yes", 1.5), ("a", "8", "no", 1.5)]
     told = {fault.key: fault.reasons for fault in found.faults}
-    assert told == {"b": ("'maybe' is none of the classes no, yes",), "c": ("it was deleted in Label Studio",)}
+    assert told == {"b": ("'maybe' is none of the classes no, yes",)}
+
+
+def test_a_task_that_was_deleted_is_told_wherever_the_round_is_looked_at_and_sending_again_mends_it(
+    stand_in, projects
+):
+    place = projects.place("reviews", "run")
+    projects.send(place, ITEMS, DECLARED)
+    stand_in.tasks[0]["annotations"] = [said("yes", 7)]
+    del stand_in.tasks[1]
+    for looked_at in (projects.lacking, projects.take_back):
+        with pytest.raises(FatalError, match=r"1 tasks were deleted in Label Studio, of the items b\."):
+            looked_at(place, ITEMS, DECLARED)
+    projects.send(place, ITEMS, DECLARED)
+    assert projects.lacking(place, ITEMS, DECLARED) == 3
+    taken = projects.take_back(place, ITEMS, DECLARED)
+    assert [(one.item.key, len(one.annotations)) for one in taken.labelled] == [("a", 1), ("c", 0), ("b", 0)]
 
 
 def test_open_tasks_are_counted_by_the_server(stand_in, projects):

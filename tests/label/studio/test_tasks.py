@@ -1,14 +1,12 @@
 """A project's tasks: counted, keyed, and listed as they were at one time."""
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.core.errors import FatalError, RetriableError
 from include.label.studio import tasks as module
-from include.label.studio.tasks import Progress, key_of, keyed, listed, listed_later, listing
+from include.label.studio.tasks import Progress, key_of, keyed, listing
 
 
 def task(overlap, total, cancelled=0):
@@ -61,18 +59,18 @@ def page(total, *numbers):
 
 
 def test_pages_are_put_together_by_id():
-    found = listed(listing(1, ("meta",)), pages_of(page(3, 3, 1), page(3, 2)))
+    found = listing(pages_of(page(3, 3, 1), page(3, 2)), 1, ("meta",))
     assert [task["id"] for task in found] == [1, 2, 3]
 
 
 def test_a_listing_asks_for_no_more_than_it_needs():
     asked = []
 
-    async def get(path, query):
+    def get(path, query):
         asked.append((path, query))
         return page(1, 9)
 
-    assert asyncio.run(listed_later(listing(4, ("meta",)), get)) == [{"id": 9}]
+    assert listing(get, 4, ("meta",)) == [{"id": 9}]
     assert asked == [
         ("/api/tasks", {"project": 4, "page": 1, "page_size": module.PAGE, "include": "id,meta"}),
     ]
@@ -81,8 +79,8 @@ def test_a_listing_asks_for_no_more_than_it_needs():
 @pytest.mark.parametrize("answers", [(page(3, 1, 2), page(2, 3)), (page(3, 1, 2), page(3))])
 def test_a_project_that_changes_while_it_is_listed_is_listed_again(answers):
     with pytest.raises(RetriableError, match="changed while they were listed"):
-        listed(listing(1, ()), pages_of(*answers))
+        listing(pages_of(*answers), 1, ())
 
 
 def test_an_empty_project_has_no_tasks():
-    assert listed(listing(1, ()), pages_of(page(0))) == []
+    assert listing(pages_of(page(0)), 1, ()) == []
