@@ -58,7 +58,8 @@ def erase(
     tables of the datasets concerned are dropped, so a run that is under way has to be triggered again; versions
     that hold it are retired, and their exports below the storage `outside` removed; answers to its rows, their
     labels and their keys leave history, rounds and sheets; so do pages of `reports` that may show it. The second
-    call with a request returns what the first did, and makes good what that did not reach on a server.
+    call with a request returns what the first did, and makes good what that did not reach on a server, or what was
+    said of the subject's rows since.
 
     Raises FatalError, and erases nothing, if the source still has the subject, if nothing holds it, if a
     declaration is missing, or if a dataset has to be rebuilt first (see `survey`); RetriableError if others
@@ -73,6 +74,7 @@ def erase(
             _hold(cursor, source, subject, labelled, patience)
             if done := erasures.recorded(cursor, request.id):
                 _refuse_another(source, request, done.commitment)
+                _erase_late(cursor, source, request, labelled)
             else:
                 _erase(
                     cursor, source, request, concerned, labelled, reports=reports, at=at, storage=outside.storage
@@ -100,6 +102,17 @@ def _hold(
     places = subjects.history(cursor, source, subject)
     places += [place for dataset in labelled for place in label_subjects.history(cursor, dataset)]
     erasures.hold(cursor, source.name, places, patience, [dataset.name for dataset in labelled])
+
+
+def _erase_late(
+    cursor: Cursor, source: PostgresSource, request: ErasureRequest, labelled: Sequence[Dataset]
+) -> None:
+    """Remove what was said of the subject's rows since: in a form that was open, on a sheet that came late."""
+    subject, _ = subjects.subject_of(source, labelled)
+    for dataset in labelled:
+        label_subjects.refer(cursor, source, subject, dataset)
+        label_subjects.refer_committed(cursor, source, dataset, request.id)
+        label_subjects.remove(cursor, request.id, dataset)
 
 
 def _erase(

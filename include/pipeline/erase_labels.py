@@ -74,7 +74,7 @@ def forget(
             removed += gone if one.tool == SERVER else 0
         if any(one.tool == SERVER for one in asked):
             with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-                erasures.add_removed(cursor, request.id, f"{SERVER}.{dataset.name}", removed)
+                erasures.note_removed(cursor, request.id, f"{SERVER}.{dataset.name}", removed)
 
 
 def look(

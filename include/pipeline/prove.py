@@ -95,7 +95,8 @@ def _refuse_held(proof: Proof) -> None:
     if proof.held:
         raise FatalError(
             f"The subject of the erasure {proof.request!r} is held again: {proof.held}.",
-            fix="see how it came back (the source, a restored backup), and erase it anew.",
+            fix="see how it came back (the source, a restored backup), and erase it anew; what was answered late"
+            " goes when the same request is run again.",
         )
 
 

@@ -131,13 +131,13 @@ def sweep(cursor: Cursor, request: str, dataset: str) -> None:
     dropped = 0
     while names := drop_tables(cursor, dataset):
         dropped += len(names)
-    _removed(cursor, request, f"staging.{dataset}", dropped)
+    note_removed(cursor, request, f"staging.{dataset}", dropped)
 
 
 def remove_history(cursor: Cursor, request: str, place: Place) -> int:
     cursor.execute(sql.SQL("DELETE FROM {} WHERE {}").format(place.table, place.holds))
     rows = cursor.rowcount
-    _removed(cursor, request, place.name, rows)
+    note_removed(cursor, request, place.name, rows)
     return rows
 
 
@@ -156,7 +156,7 @@ def remove_quarantined(cursor: Cursor, request: str, place: Quarantine) -> int:
 
 def retire(cursor: Cursor, request: str, holder: Holder, at: datetime) -> None:
     """Give the version up: its table goes, the fact of it stays."""
-    _removed(cursor, request, holder.name, count(cursor, holder))
+    note_removed(cursor, request, holder.name, count(cursor, holder))
     cursor.execute(
         sql.SQL(
             "SELECT sluice.retire({}, {}, {}, {}, {}, ARRAY(SELECT value FROM {} WHERE place = {}), {})"
@@ -181,7 +181,7 @@ def record(
     `files` says of each place outside of the warehouse how many of its files went.
     """
     for place, number in files.items():
-        _removed(cursor, request.id, place, number)
+        note_removed(cursor, request.id, place, number)
     cursor.execute(
         sql.SQL(
             "SELECT coalesce(jsonb_object_agg(place, hashes), '{{}}') FROM"
@@ -232,14 +232,6 @@ def committed(cursor: Cursor, request: str, place: str) -> frozenset[str]:
     return frozenset(commitment for (commitment,) in cursor.fetchall())
 
 
-def add_removed(cursor: Cursor, request: str, place: str, number: int) -> None:
-    """Note what was removed outside of the warehouse, after the erasure was recorded; the first note stays."""
-    cursor.execute(
-        "INSERT INTO sluice.removals (request, place, removed) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (request, place, number),
-    )
-
-
 def refer_committed(cursor: Cursor, request: str, place: str, values: sql.Composable) -> None:
     """Note those of the query `values` to which the erasure has committed itself for `place`."""
     cursor.execute(
@@ -256,7 +248,9 @@ def refer_committed(cursor: Cursor, request: str, place: str, values: sql.Compos
     )
 
 
-def _removed(cursor: Cursor, request: str, place: str, number: int) -> None:
+def note_removed(cursor: Cursor, request: str, place: str, number: int) -> None:
+    """Say how much left a place; of a request that comes again the first word stays."""
     cursor.execute(
-        "INSERT INTO sluice.removals (request, place, removed) VALUES (%s, %s, %s)", (request, place, number)
+        "INSERT INTO sluice.removals (request, place, removed) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (request, place, number),
     )

@@ -60,10 +60,10 @@ class People(Reviews):
         self.answer(asked, **(annotators or {"ann": true, "bob": true}))
         return self.settle(asked, dataset)
 
-    def erase(self, dataset=PEOPLE, request=REQUEST, outside=None):
+    def erase(self, dataset=PEOPLE, request=REQUEST, outside=None, **options):
         return erase(
             self.url, SHOP, request, datasets=[dataset], reports=self.folder / "reports", at=AT,
-            outside=outside or Outside(self.folder),
+            outside=outside or Outside(self.folder), **options,
         )  # fmt: skip
 
     def text(self, *places):

@@ -7,11 +7,12 @@ import time
 import psycopg2
 import pytest
 
-from include.core.errors import FatalError
+from include.core.errors import FatalError, RetriableError
 from include.pipeline.erase import survey
 from include.pipeline.erase_labels import Outside
 from include.pipeline.prove import prove, verify
 from include.pipeline.rebuild import rebuild
+from include.warehouse.connection import connect, take_turns
 from include.warehouse.staging import queue_name
 from tests.pipeline.people import LEFT, PEOPLE, REQUEST, SHOP, THEIRS, People, true
 from tests.pipeline.reviews import AT, GOOD
@@ -170,6 +171,31 @@ def test_the_proof_finds_what_is_left_of_labels_in_every_place(shop):
     # A retry of the request makes good what lies outside of the warehouse.
     shop.erase()
     assert sheet.read_text() == '{"key": "<1>", "label": "pos"}\n'
+
+
+def test_what_is_answered_after_the_erasure_goes_when_the_request_is_run_again(shop):
+    first = shop.erase()
+    key = min(THEIRS & answered_of(shop, REQUEST))
+    second = shop.ask("label_2", PEOPLE)
+    shop.answer(second, bob=true)
+    (shop.folder / second.place / "form_1.jsonl").write_text(f'{{"key": "{key}", "label": "pos"}}\n')
+    assert key in " ".join(shop.settle(second, PEOPLE).faults)
+    held = verify(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).held
+    assert held == {"label_results.reviews": 1, "sheets.reviews": 1}
+    assert shop.erase() == first
+    assert prove(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).holds
+    assert shop.rows("SELECT faults FROM sluice.label_results WHERE run = 'label_2'") == [([],)]
+
+
+def test_a_round_that_is_being_asked_or_settled_is_waited_for_and_then_left_for_a_retry(shop, warehouse_admin_url):
+    before = shop.text(*LABELLED), shop.sheets()
+    other = connect(warehouse_admin_url)
+    take_turns(other.cursor(), "label", "reviews")
+    with pytest.raises(RetriableError, match=r"longer than 0\.2 s; nothing was erased"):
+        shop.erase(patience=0.2)
+    other.close()
+    assert (shop.text(*LABELLED), shop.sheets()) == before
+    assert "label_rounds.reviews" in shop.erase().removed
 
 
 def answered_of(shop, request):

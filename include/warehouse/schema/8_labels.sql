@@ -87,7 +87,7 @@ SELECT sluice.only_grows('sluice.label_rounds'), sluice.only_grows('sluice.label
 GRANT INSERT ON sluice.label_rounds, sluice.label_sent, sluice.label_ends, sluice.label_results TO sluice_writer;
 
 -- Takes an erased subject's rows, by their `keys`, out of what is on record of a dataset's rounds, and says in
--- sluice.removals how many rounds and results named one. Faults of a round that asked about one may quote what was
+-- sluice.removals how many rounds and results named one; of a request that comes again the first word stays. Faults of a round that asked about one may quote what was
 -- said of it, so all of them go; elsewhere those that name one in quotes.
 CREATE OR REPLACE FUNCTION sluice.erase_labelling(request text, dataset_name text, keys text[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -117,7 +117,8 @@ BEGIN
     ALTER TABLE sluice.label_rounds ENABLE TRIGGER append_only;
     INSERT INTO sluice.removals VALUES
         (request, format('label_rounds.%s', dataset_name), rounds),
-        (request, format('label_results.%s', dataset_name), results);
+        (request, format('label_results.%s', dataset_name), results)
+        ON CONFLICT DO NOTHING;
 END $$;
 
 -- Whether a round has rows of these keys, in any of its parts.
