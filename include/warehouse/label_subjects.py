@@ -205,7 +205,7 @@ def _held(cursor: Cursor, dataset: Dataset) -> list[sql.Composable]:
         sql.SQL("SELECT unnest(items) FROM sluice.label_rounds WHERE dataset = {}").format(name),
         sql.SQL(
             "SELECT jsonb_object_keys(part.value) FROM sluice.label_rounds, jsonb_each(said) AS part"
-            " WHERE dataset = {} AND part.key IN ('labelled', 'audited', 'gold')"
+            " WHERE dataset = {} AND jsonb_typeof(part.value) = 'object'"
         ).format(name),
     ]
     for place, column in zip(history(cursor, dataset), ("item", "key"), strict=False):
