@@ -257,8 +257,8 @@ class Retained(Ref):
 
 class Erasure(Ref):
     """What an erasure removed: rows by place (of `staging.…` tables, of `reports` pages, of `exports` versions, of
-    `sheets.…` lines, of `label_studio.…` tasks, of `label_rounds.…` and `label_results.…` facts that named a row),
-    and versions by dataset.
+    `sheets.…` lines, of `label_studio.…` tasks, of `label_rounds.…`, `label_sent.…` and
+    `label_results.…` facts that named a row), and versions by dataset.
 
     It names nobody: the subject's key is not part of it.
     """

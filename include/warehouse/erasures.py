@@ -52,6 +52,14 @@ def hold(
     # Asking, settling and setting aside wait; each of them takes its turn before it touches a table.
     for dataset in labelled:
         take_turns(cursor, "label", dataset)
+    cursor.execute(
+        "SELECT dataset, run FROM sluice.label_rounds LEFT JOIN sluice.label_results USING (dataset, run)"
+        " WHERE dataset = ANY (%s) AND decision IS NULL ORDER BY 1, 2",
+        (list(labelled),),
+    )
+    # Who hands a round out has read its rows, and writes down in the end which of them are out.
+    for dataset, run in cursor.fetchall():
+        take_turns(cursor, "hand out", f"{dataset} {run}")
     command = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(
         sql.SQL(", ").join(place.table for place in places)
     )

@@ -91,6 +91,11 @@ def places(cursor: Cursor, dataset: Dataset) -> list[Place]:
     return [
         *history(cursor, dataset),
         Place(f"label_rounds.{dataset.name}", sql.Identifier("sluice", "label_rounds"), rounds),
+        Place(
+            f"label_sent.{dataset.name}",
+            sql.Identifier("sluice", "label_sent"),
+            sql.SQL("dataset = {} AND items && {}").format(name, keys),
+        ),
         Place(f"label_results.{dataset.name}", sql.Identifier("sluice", "label_results"), results),
     ]
 
@@ -203,6 +208,7 @@ def _held(cursor: Cursor, dataset: Dataset) -> list[sql.Composable]:
     name = sql.Literal(dataset.name)
     found: list[sql.Composable] = [
         sql.SQL("SELECT unnest(items) FROM sluice.label_rounds WHERE dataset = {}").format(name),
+        sql.SQL("SELECT unnest(items) FROM sluice.label_sent WHERE dataset = {}").format(name),
         sql.SQL(
             "SELECT jsonb_object_keys(part.value) FROM sluice.label_rounds, jsonb_each(said) AS part"
             " WHERE dataset = {} AND jsonb_typeof(part.value) = 'object'"

@@ -203,7 +203,7 @@ def test_the_tasks_of_an_erased_subject_leave_the_server_with_what_was_said_of_t
     shop.curated("run_1", dataset)
     asked = shop.ask("label_people", dataset)
     project = find_project(studio, asked.place)
-    tasks = {key_of(task): task["id"] for task in listed(listing(project, ("data",)), studio.get)}
+    tasks = {key_of(task): task["id"] for task in listing(studio.get, project, ("data",))}
     mine, other = min(THEIRS & tasks.keys()), min(tasks.keys() - THEIRS)
     for key in (mine, other):
         said = [
@@ -213,7 +213,7 @@ def test_the_tasks_of_an_erased_subject_leave_the_server_with_what_was_said_of_t
     shop.run(LEFT)
     outside = Outside(tmp_path, {"reviews": shop.tool})
     assert shop.erase(dataset, outside=outside).removed["label_studio.reviews"] == len(THEIRS & tasks.keys())
-    left = {key_of(task): task["id"] for task in listed(listing(project, ("data",)), studio.get)}
+    left = {key_of(task): task["id"] for task in listing(studio.get, project, ("data",))}
     assert left == {key: task for key, task in tasks.items() if key not in THEIRS}
     assert len(studio.get(f"/api/tasks/{left[other]}/annotations/")) == 1
     with pytest.raises(FatalError, match="answered 404"):

@@ -160,8 +160,8 @@ def test_an_erasure_s_tasks_take_the_form_and_hand_on_no_key(context, monkeypatc
         "source": "shop",
         "removed": {
             "datasets.payment_fraud_v1": 1, "label_results.reviews": 0, "label_rounds.reviews": 0,
-            "landing.shop_customers": 1, "reports": 0, "sheets.reviews": 0, "staging.payment_fraud": 0,
-            "staging.reviews": 0,
+            "label_sent.reviews": 0, "landing.shop_customers": 1, "reports": 0, "sheets.reviews": 0,
+            "staging.payment_fraud": 0, "staging.reviews": 0,
         },
         "retired": {"payment_fraud": [1]},
     }  # fmt: skip

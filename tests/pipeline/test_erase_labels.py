@@ -8,6 +8,7 @@ import psycopg2
 import pytest
 
 from include.core.errors import FatalError, RetriableError
+from include.label.hand_over import Sheets
 from include.pipeline.erase import survey
 from include.pipeline.erase_labels import Outside
 from include.pipeline.prove import prove, verify
@@ -21,6 +22,7 @@ LABELLED = (
     "landing.labels_reviews_answers",
     "landing.labels_reviews_labels",
     "sluice.label_rounds",
+    "sluice.label_sent",
     "sluice.label_results",
 )
 
@@ -67,7 +69,8 @@ def test_what_was_said_of_a_subject_s_rows_leaves_history_rounds_and_sheets_and_
     assert sorted(left) == sorted(line for line in lines if not theirs_in(line))
     assert {place: n for place, n in removed.items() if "label" in place or "sheets" in place} == {
         "landing.labels_reviews_answers": 2 * len(first), "landing.labels_reviews_labels": len(first),
-        "label_rounds.reviews": 2, "label_results.reviews": 1, "sheets.reviews": len(told),
+        "label_rounds.reviews": 2, "label_sent.reviews": 2, "label_results.reviews": 1,
+        "sheets.reviews": len(told),
     }  # fmt: skip
     assert prove(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).holds
 
@@ -147,6 +150,7 @@ PLANTED = {
     " VALUES ('{key}', 'pos', 1, 1)",
     "label_rounds.reviews": "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, said,"
     " asked_at) VALUES ('reviews', 'r', 'files', 'p', '{{}}', 1, '{{\"labelled\": {{\"{key}\": 1}}}}', now())",
+    "label_sent.reviews": "INSERT INTO sluice.label_sent VALUES ('reviews', 'label_1', 9, '{{{key}}}', now())",
     "label_results.reviews": "INSERT INTO sluice.label_results SELECT dataset, 'r', 0, 0, 0, 0,"
     " '[\"it''s no item ''{key}'' that was asked for\"]', '{{}}', '{{}}', '{{}}', '[]', 'reject', '{{}}', '{{}}',"
     " NULL, now() FROM sluice.label_results WHERE run = 'label_1'",
@@ -162,7 +166,8 @@ def test_the_proof_finds_what_is_left_of_labels_in_every_place(shop):
         shop.run(statement.format(key=key))
         held[place] = 1
         assert verify(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).held == held
-    sheet = shop.folder / shop.ask("label_2", PEOPLE).place / "late.jsonl"
+    ((place,),) = shop.rows("SELECT place FROM sluice.label_rounds WHERE run = 'label_2'")
+    sheet = shop.folder / place / "late.jsonl"
     sheet.write_text(f'{{"key": "{key}", "label": "pos"}}\n{{"key": "<1>", "label": "pos"}}\n')
     held["sheets.reviews"] = 1
     assert verify(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).held == held
@@ -196,6 +201,38 @@ def test_a_round_that_is_being_asked_or_settled_is_waited_for_and_then_left_for_
     other.close()
     assert (shop.text(*LABELLED), shop.sheets()) == before
     assert "label_rounds.reviews" in shop.erase().removed
+
+
+def test_answers_that_were_taken_before_an_erasure_are_landed_after_it_without_the_subject_s(shop):
+    class Meanwhile(Sheets):
+        def take_back(self, *asked):
+            found = super().take_back(*asked)
+            shop.erase()
+            return found
+
+    second = shop.ask("label_2", PEOPLE)
+    shop.answer(second, bob=true)
+    (shop.folder / second.place / "cy.csv").write_text(
+        "key,label\n" + "".join(f"{key},John said maybe\n" for key in shop.handed_out(second))
+    )
+    asked, shop.tool = set(shop.handed_out(second)), Meanwhile(shop.folder)
+    result = shop.settle(second, PEOPLE)
+    assert asked & THEIRS and result.answers == 2 * len(asked - THEIRS) == 2 * len(result.faults)
+    assert theirs_in(shop.text(*LABELLED)) == set()
+    assert prove(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).holds
+
+
+def test_a_round_that_is_being_handed_out_is_waited_for(shop):
+    class Slow(Sheets):
+        def send(self, *asked):
+            with pytest.raises(RetriableError, match="nothing was erased"):
+                shop.erase(patience=0.2)
+            super().send(*asked)
+
+    shop.curated("run_3", PEOPLE)
+    shop.tool = Slow(shop.folder)
+    asked = shop.ask("label_3", PEOPLE)
+    assert asked.items and shop.erase().removed["label_rounds.reviews"] == 2
 
 
 def answered_of(shop, request):

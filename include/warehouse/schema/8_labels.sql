@@ -87,17 +87,19 @@ SELECT sluice.only_grows('sluice.label_rounds'), sluice.only_grows('sluice.label
 GRANT INSERT ON sluice.label_rounds, sluice.label_sent, sluice.label_ends, sluice.label_results TO sluice_writer;
 
 -- Takes an erased subject's rows, by their `keys`, out of what is on record of a dataset's rounds, and says in
--- sluice.removals how many rounds and results named one; of a request that comes again the first word stays. Faults of a round that asked about one may quote what was
+-- sluice.removals how many of them named one; of a request that comes again the first word stays. Faults of a round that asked about one may quote what was
 -- said of it, so all of them go; elsewhere those that name one in quotes.
 CREATE OR REPLACE FUNCTION sluice.erase_labelling(request text, dataset_name text, keys text[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     asked text[];
     rounds bigint;
+    sent bigint;
     results bigint;
 BEGIN
     -- Within this transaction alone; their locks keep everybody else's writes out until the commit.
     ALTER TABLE sluice.label_rounds DISABLE TRIGGER append_only;
+    ALTER TABLE sluice.label_sent DISABLE TRIGGER append_only;
     ALTER TABLE sluice.label_results DISABLE TRIGGER append_only;
     WITH struck AS (
         UPDATE sluice.label_rounds r SET
@@ -106,6 +108,10 @@ BEGIN
             subjects = sluice.without_keys(subjects, keys)
         WHERE dataset = dataset_name AND sluice.names_keys(r, keys) RETURNING run
     ) SELECT count(*), coalesce(array_agg(run), '{}') INTO rounds, asked FROM struck;
+    UPDATE sluice.label_sent SET
+        items = ARRAY(SELECT i FROM unnest(items) WITH ORDINALITY AS u (i, n) WHERE i <> ALL (keys) ORDER BY n)
+    WHERE dataset = dataset_name AND items && keys;
+    GET DIAGNOSTICS sent = ROW_COUNT;
     UPDATE sluice.label_results r SET faults = CASE
         WHEN run = ANY (asked) THEN '["Answers that could not be taken are told no more: a subject was erased."]'
         ELSE (SELECT coalesce(jsonb_agg(f), '[]') FROM jsonb_array_elements_text(faults) AS f
@@ -114,9 +120,11 @@ BEGIN
         SELECT FROM jsonb_array_elements_text(faults) AS f WHERE sluice.quotes_keys(f, keys)));
     GET DIAGNOSTICS results = ROW_COUNT;
     ALTER TABLE sluice.label_results ENABLE TRIGGER append_only;
+    ALTER TABLE sluice.label_sent ENABLE TRIGGER append_only;
     ALTER TABLE sluice.label_rounds ENABLE TRIGGER append_only;
     INSERT INTO sluice.removals VALUES
         (request, format('label_rounds.%s', dataset_name), rounds),
+        (request, format('label_sent.%s', dataset_name), sent),
         (request, format('label_results.%s', dataset_name), results)
         ON CONFLICT DO NOTHING;
 END $$;
