@@ -256,7 +256,9 @@ class Retained(Ref):
 
 
 class Erasure(Ref):
-    """What an erasure removed: rows by place (of `staging.…` tables, of `reports` pages), and versions by dataset.
+    """What an erasure removed: rows by place (of `staging.…` tables, of `reports` pages, of `exports` versions, of
+    `sheets.…` lines, of `label_studio.…` tasks, of `label_rounds.…`, `label_sent.…` and
+    `label_results.…` facts that named a row), and versions by dataset.
 
     It names nobody: the subject's key is not part of it.
     """
@@ -268,12 +270,18 @@ class Erasure(Ref):
 
 
 class Proof(Ref):
-    """Whether an erasure was about a key, and in which places how many rows of that subject are held now."""
+    """Whether an erasure was about a key, and in which places how many rows of that subject are held now.
+
+    `unseen` says of places that could not be looked into why not. `untold` counts by dataset rows that labelling
+    holds of which nothing says whose they are: labels from before the dataset said where it holds a subject.
+    """
 
     request: str
     about_this_key: bool
     held: dict[str, int]
+    unseen: dict[str, str] = Field(default_factory=dict)
+    untold: dict[str, int] = Field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
-        return self.about_this_key and not self.held
+        return self.about_this_key and not self.held and not self.unseen

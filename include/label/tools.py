@@ -1,6 +1,6 @@
 """Where people label: what every annotation tool does for a round, and the tools by key."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,12 @@ class Tool(Protocol):
 
     def lacking(self, place: str, items: Sequence[Item], declared: Labelling) -> int:
         """How many items have fewer answers than declared; an annotator who skips one has answered it."""
+
+    def forget(self, place: str, theirs: Callable[[str], bool]) -> int:
+        """Remove the items whose key is `theirs`, with all that was said of them; how many were there."""
+
+    def holding(self, place: str, theirs: Callable[[str], bool]) -> int:
+        """How many items whose key is `theirs` are there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,9 @@ def _erase_doc(source: PostgresSource) -> str:
     return (
         f"### Erase a subject of `{source.name}`\n\nDelete it at the source first, and run"
         f" `collect_{source.name}`. Then this removes it from the history of {tables}, from quarantine and"
-        " staging, and retires every version that holds it; a dataset that asks for it is curated anew before.\n\n"
+        " staging, and retires every version that holds it; a dataset that asks for it is curated anew before."
+        " What was answered and labelled of its rows leaves history, rounds, sheets and Label Studio, which has to"
+        " be up.\n\n"
         "The last task checks the proof, which is in `sluice.erasures` and can be checked again by hand.\n\n"
         "**Airflow keeps what is typed into this form with the run: delete the run when it has succeeded.**"
         " docs/operate.md says what else to think of."

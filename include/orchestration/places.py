@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
 
     from include.label.tools import Tool
+    from include.pipeline.erase_labels import Outside
     from include.specs import Dataset, Source
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,19 @@ def annotation_tool(dataset: "Dataset") -> "Tool":
     if declared.connection is not None:
         server = Server(site_url(declared.connection), _connection(declared.connection).password or "")
     return tool(declared, storage(), server)
+
+
+def handed_out(source: "Source") -> "Outside":
+    """Where rows of the source may have been handed out to be labelled: the storage, and annotation servers."""
+    from include import catalog
+    from include.pipeline.erase_labels import SERVER, Outside
+
+    servers = {
+        dataset.name: annotation_tool(dataset)
+        for dataset in catalog.DATASETS
+        if dataset.labelling and dataset.labelling.tool == SERVER and source.name in dataset.sources
+    }
+    return Outside(storage(), servers)
 
 
 def reports() -> Path:

@@ -106,7 +106,7 @@ def erase(name: str) -> Json:
     (source, request), reports = _erasure(name), places.reports()
     found = erase(
         places.warehouse_url(), source, request, datasets=catalog.DATASETS, reports=reports, at=run_time(),
-        storage=places.storage(),
+        outside=places.handed_out(source),
     )  # fmt: skip
     return as_json(found)
 
@@ -118,7 +118,8 @@ def verify(name: str) -> Json:
     from include.pipeline.prove import prove
 
     source, request = _erasure(name)
-    return as_json(prove(places.warehouse_url(), source, request, catalog.DATASETS))
+    outside = places.handed_out(source)
+    return as_json(prove(places.warehouse_url(), source, request, catalog.DATASETS, outside=outside))
 
 
 @task

@@ -21,6 +21,7 @@ from include.pipeline.label import labelling_of
 from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
 from include.warehouse.connection import take_turns, transaction, turn
+from include.warehouse.label_subjects import whose
 from include.warehouse.staging import exists, queue_name
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def _record(
         if asked.ended:
             label_rounds.record_end(connection, asked, at)
         else:
-            label_rounds.record_round(connection, asked, drawn.keys, drawn.told, at)
+            subjects = whose(connection, dataset, {*drawn.keys, *drawn.told["labelled"]})
+            label_rounds.record_round(connection, asked, drawn.keys, drawn.told, at, subjects=subjects)
         return asked
 
 

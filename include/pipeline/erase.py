@@ -1,4 +1,4 @@
-"""Erase a subject: out of history, quarantine and staging, and with it the versions that hold it."""
+"""Erase a subject: out of history, quarantine, staging and labelling, and with it the versions that hold it."""
 
 import logging
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from psycopg2.extensions import cursor as Cursor
 from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import Erasure
-from include.label.hand_over import clear
+from include.pipeline.erase_labels import NOWHERE, Outside, clean_sheets, forget
 from include.publish import delivery
-from include.specs import Dataset, PostgresSource
+from include.specs import Dataset, PostgresSource, Subject
 from include.validate.reports import remove_report
-from include.warehouse import erasures, subjects
+from include.warehouse import erasures, label_subjects, subjects
 from include.warehouse.connection import transaction
 from include.warehouse.subjects import Holder
 
@@ -49,53 +49,36 @@ def erase(
     datasets: Sequence[Dataset],
     reports: Path,
     at: datetime,
-    storage: Any = None,
+    outside: Outside = NOWHERE,
     patience: float = 60,
 ) -> Erasure:
-    """Remove the subject from the warehouse, in one transaction, and return what was removed.
+    """Remove the subject from the warehouse, in one transaction, then from annotation servers; what was removed.
 
     Its rows go out of every declared landing table, whatever their time, and out of the quarantines; staging
     tables of the datasets concerned are dropped, so a run that is under way has to be triggered again; versions
-    that hold it are retired, and their exports below `storage` removed; so are sheets of rounds of labelling, and
-    pages of `reports` that may show it. The second call with a request returns what the first did.
+    that hold it are retired, and their exports below the storage `outside` removed; answers to its rows, their
+    labels and their keys leave history, rounds and sheets; so do pages of `reports` that may show it. The second
+    call with a request returns what the first did, and makes good what that did not reach on a server, or what was
+    said of the subject's rows since.
 
     Raises FatalError, and erases nothing, if the source still has the subject, if nothing holds it, if a
     declaration is missing, or if a dataset has to be rebuilt first (see `survey`); RetriableError if others
-    hold the tables for longer than `patience` seconds.
+    hold the tables for longer than `patience` seconds. Raises as `erase_labels.forget` where a server was not
+    reached: then the warehouse has erased the subject all the same.
     """
     subject, concerned = subjects.subject_of(source, datasets)
     try:
         with transaction(warehouse_url) as connection, connection.cursor() as cursor:
             subjects.begin(cursor, request)
-            erasures.hold(cursor, source.name, subjects.history(cursor, source, subject), patience)
+            labelled = label_subjects.on_record(cursor, source, concerned)
+            _hold(cursor, source, subject, labelled, patience)
             if done := erasures.recorded(cursor, request.id):
                 _refuse_another(source, request, done.commitment)
-                return done.erasure
-            # Looked up under the lock: a landing that was waited for may have given a column another name.
-            history = subjects.history(cursor, source, subject)
-            subjects.refer(cursor, source, subject)
-            erasures.refuse_current(cursor, source.name, history)
-            for dataset in concerned:
-                erasures.sweep(cursor, request.id, dataset.name)
-                _refuse_shown(cursor, source, dataset)
-            quarantined = subjects.quarantines(cursor, source, subject, concerned)
-            holders = [holder for dataset in concerned for holder in _holding(cursor, source, dataset)]
-            runs = erasures.runs_in(cursor, quarantined)
-            runs += [(h.version.dataset, str(h.version.manifest.get("run", ""))) for h in holders]
-            pages = erasures.pages(cursor, source.name, concerned, erasures.span(cursor, history), runs)
-            rows = sum(erasures.remove_history(cursor, request.id, place) for place in history)
-            rows += sum(erasures.remove_quarantined(cursor, request.id, place) for place in quarantined)
-            _refuse_nobody(source, rows + sum(holder.tells for holder in holders))
-            for holder in holders:
-                erasures.retire(cursor, request.id, holder, at)
-            # Before the commit: if this is cut off, the whole erasure is done again, its pages included.
-            for page in pages:
-                remove_report(reports, page)
-            files = _remove_exports(storage, holders) if storage is not None else 0
-            if storage is not None:
-                sheets = sum(clear(storage, dataset.name) for dataset in concerned)
-                log.info("removed %s sheets of rows that were to be labelled", sheets)
-            erasure = erasures.record(cursor, source, request, pages=len(pages), exports=files, at=at)
+                _erase_late(cursor, source, request, labelled)
+            else:
+                _erase(
+                    cursor, source, request, concerned, labelled, reports=reports, at=at, storage=outside.storage
+                )
     except psycopg2.errors.LockNotAvailable as error:
         raise RetriableError(
             f"Others have held tables with the subject for longer than {patience:g} s; nothing was erased.",
@@ -106,8 +89,78 @@ def erase(
             f"Others have built views on what must go: {error.diag.message_detail}.",
             fix="drop those views, and erase again.",
         ) from error
+    forget(warehouse_url, source, request, concerned, outside)
+    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
+        erasure = erasures.read(cursor, request.id)
     log.info("erased a subject of %s: %s, versions retired: %s", source.name, erasure.removed, erasure.retired)
     return erasure
+
+
+def _hold(
+    cursor: Cursor, source: PostgresSource, subject: Subject, labelled: Sequence[Dataset], patience: float
+) -> None:
+    places = subjects.history(cursor, source, subject)
+    places += [place for dataset in labelled for place in label_subjects.history(cursor, dataset)]
+    erasures.hold(cursor, source.name, places, patience, [dataset.name for dataset in labelled])
+
+
+def _erase_late(
+    cursor: Cursor, source: PostgresSource, request: ErasureRequest, labelled: Sequence[Dataset]
+) -> None:
+    """Remove what was said of the subject's rows since: in a form that was open, on a sheet that came late."""
+    subject, _ = subjects.subject_of(source, labelled)
+    for dataset in labelled:
+        label_subjects.refer(cursor, source, subject, dataset)
+        label_subjects.refer_committed(cursor, source, dataset, request.id)
+        label_subjects.remove(cursor, request.id, dataset)
+
+
+def _erase(
+    cursor: Cursor,
+    source: PostgresSource,
+    request: ErasureRequest,
+    concerned: Sequence[Dataset],
+    labelled: Sequence[Dataset],
+    *,
+    reports: Path,
+    at: datetime,
+    storage: Any,
+) -> None:
+    """The transaction's work, in places that are held."""
+    subject, _ = subjects.subject_of(source, concerned)
+    # Looked up under the lock: a landing that was waited for may have given a column another name.
+    history = subjects.history(cursor, source, subject)
+    subjects.refer(cursor, source, subject)
+    erasures.refuse_current(cursor, source.name, history)
+    # Before anything goes: rows in staging, quarantine and versions tell whose a labelled row is.
+    for dataset in labelled:
+        label_subjects.refer(cursor, source, subject, dataset)
+    for dataset in concerned:
+        erasures.sweep(cursor, request.id, dataset.name)
+        _refuse_shown(cursor, source, dataset)
+    quarantined = subjects.quarantines(cursor, source, subject, concerned)
+    holders = [holder for dataset in concerned for holder in _holding(cursor, source, dataset)]
+    runs = erasures.runs_in(cursor, quarantined)
+    runs += [(h.version.dataset, str(h.version.manifest.get("run", ""))) for h in holders]
+    pages = erasures.pages(cursor, source.name, concerned, erasures.span(cursor, history), runs)
+    rows = sum(erasures.remove_history(cursor, request.id, place) for place in history)
+    rows += sum(erasures.remove_quarantined(cursor, request.id, place) for place in quarantined)
+    asked = {dataset.name: label_subjects.rounds(cursor, source, dataset) for dataset in labelled}
+    rows += sum(label_subjects.remove(cursor, request.id, dataset) for dataset in labelled)
+    _refuse_nobody(source, rows + sum(holder.tells for holder in holders))
+    for holder in holders:
+        erasures.retire(cursor, request.id, holder, at)
+    # Before the commit: if this is cut off, the whole erasure is done again, its files included.
+    for page in pages:
+        remove_report(reports, page)
+    files = {"reports": len(pages)}
+    if storage is not None:
+        for dataset in labelled:
+            keys = label_subjects.noted(cursor, dataset)
+            files[f"sheets.{dataset.name}"] = clean_sheets(dataset, asked[dataset.name], keys, storage)
+        if exports := _remove_exports(storage, holders):
+            files["exports"] = exports
+    erasures.record(cursor, source, request, files=files, at=at)
 
 
 def _holding(cursor: Cursor, source: PostgresSource, dataset: Dataset) -> list[Holder]:

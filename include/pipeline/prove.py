@@ -1,28 +1,37 @@
 """Check the proof that an erasure left: that it was about a key, and that nothing holds that subject now."""
 
 import getpass
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.erasure import ErasureRequest
-from include.core.errors import FatalError
+from include.core.errors import FatalError, RetriableError
 from include.core.refs import Proof
+from include.pipeline.erase_labels import NOWHERE, Outside, look
 from include.specs import Dataset, PostgresSource, Subject, Via
-from include.warehouse import erasures, subjects
+from include.warehouse import erasures, label_subjects, subjects
 from include.warehouse.connection import transaction
+
+log = logging.getLogger(__name__)
 
 
 def verify(
-    warehouse_url: str, source: PostgresSource, request: ErasureRequest, datasets: Sequence[Dataset]
+    warehouse_url: str,
+    source: PostgresSource,
+    request: ErasureRequest,
+    datasets: Sequence[Dataset],
+    *,
+    outside: Outside = NOWHERE,
 ) -> Proof:
     """Compare the key and the receipt with the erasure's commitment, and look for the subject's rows again.
 
-    Rows that belonged to it by a reference, or as a made row's parents, are found by the commitments to those:
-    what they referred to is gone. Raises FatalError if there is no such erasure of the source.
+    Rows that belonged to it by a reference, as a made row's parents, or as labelled ones, are found by the
+    commitments to those: what they referred to is gone. Raises FatalError if the source has no such erasure.
     """
     subject, concerned = subjects.subject_of(source, datasets)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
@@ -35,33 +44,60 @@ def verify(
         subjects.begin(cursor, request)
         subjects.refer(cursor, source, subject)
         _refer_committed(cursor, source, subject, concerned, request.id)
+        labelled = label_subjects.on_record(cursor, source, concerned)
+        for dataset in labelled:
+            label_subjects.refer(cursor, source, subject, dataset)
+            label_subjects.refer_committed(cursor, source, dataset, request.id)
         places = [
             *subjects.history(cursor, source, subject),
             *subjects.quarantines(cursor, source, subject, concerned),
             *subjects.staged(cursor, source, concerned),
             *(holder for dataset in concerned for holder in subjects.holders(cursor, source, dataset)),
+            *(place for dataset in labelled for place in label_subjects.places(cursor, dataset)),
         ]
         held = {place.name: rows for place in places if (rows := subjects.count(cursor, place))}
+        untold = {d.name: rows for d in labelled if (rows := label_subjects.untold(cursor, source, d))}
+    handed_out, unseen = look(warehouse_url, source, request, concerned, outside)
     about = found.commitment == request.commitment(source.name, request.key)
-    return Proof(request=request.id, about_this_key=about, held=held)
+    return Proof(
+        request=request.id, about_this_key=about, held=held | handed_out, unseen=unseen, untold=untold
+    )  # fmt: skip
 
 
 def prove(
-    warehouse_url: str, source: PostgresSource, request: ErasureRequest, datasets: Sequence[Dataset]
+    warehouse_url: str,
+    source: PostgresSource,
+    request: ErasureRequest,
+    datasets: Sequence[Dataset],
+    *,
+    outside: Outside = NOWHERE,
 ) -> Proof:
-    """As `verify`, but FatalError unless the proof holds."""
-    proof = verify(warehouse_url, source, request, datasets)
+    """As `verify`, but FatalError unless the proof holds, RetriableError where it cannot be told yet."""
+    proof = verify(warehouse_url, source, request, datasets, outside=outside)
+    _refuse_held(proof)
+    if proof.unseen:
+        raise RetriableError(
+            f"Nothing that could be looked into holds the subject of the erasure {request.id!r}; these could not"
+            f" be: {proof.unseen}.",
+            fix="bring them up, and check again.",
+        )
+    if proof.untold:
+        log.warning("of rows that were labelled nothing says whose they are: %s", proof.untold)
+    return proof
+
+
+def _refuse_held(proof: Proof) -> None:
     if not proof.about_this_key:
         raise FatalError(
-            f"The erasure {request.id!r} was about another key, or the receipt is another's.",
+            f"The erasure {proof.request!r} was about another key, or the receipt is another's.",
             fix="check with the key and the receipt of the request.",
         )
     if proof.held:
         raise FatalError(
-            f"The subject of the erasure {request.id!r} is held again: {proof.held}.",
-            fix="see how it came back (the source, a restored backup), and erase it anew.",
+            f"The subject of the erasure {proof.request!r} is held again: {proof.held}.",
+            fix="see how it came back (the source, a restored backup), and erase it anew; what was answered late"
+            " goes when the same request is run again.",
         )
-    return proof
 
 
 def _refer_committed(
@@ -95,8 +131,17 @@ def main() -> None:
         raise FatalError(f"Source {source.name!r} is no Postgres database: nobody is erased from it.")
     ask = getpass.getpass if sys.stdin.isatty() else lambda _prompt: sys.stdin.readline().rstrip("\n")
     request = ErasureRequest(sys.argv[2], key=ask("Key: "), receipt=ask("Receipt: "))
-    proof = prove(url, source, request, catalog.DATASETS)
-    sys.stdout.write(f"Erasure {proof.request} was about this key, and nothing holds that subject now.\n")
+    proof = verify(url, source, request, catalog.DATASETS)
+    _refuse_held(proof)
+    sys.stdout.write("\n".join(_told(proof)) + "\n")
+
+
+def _told(proof: Proof) -> Iterator[str]:
+    yield f"Erasure {proof.request} was about this key, and nothing in the warehouse holds that subject now."
+    for place, why in proof.unseen.items():
+        yield f"Not looked into: {place} ({why})."
+    for dataset, rows in proof.untold.items():
+        yield f"Of {rows} rows of {dataset} that were labelled nothing says whose they are."
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from include.core.errors import GateRejected
 from include.core.failpoints import failpoint
 from include.core.refs import Asked, GateDecision, LabelResult
 from include.core.seeds import seed_of
-from include.label.formats.judge import Judged
+from include.label.formats.judge import Judged, only
 from include.label.tools import Tool
 from include.pipeline.label import items_of, labelling_of
 from include.specs import Dataset, Labelling
@@ -75,6 +75,8 @@ def _landed(
         _take_turns(connection, dataset)
         if before := _decided(connection, asked):
             return before
+        # Without the rows of a subject that was erased since they were asked for.
+        taken = only(taken, [item.key for item in items_of(connection, asked)])
         result = _settled(connection, dataset, asked, taken, rows, at=at)
         label_rounds.record_result(connection, result, at)
     return result

@@ -1,7 +1,7 @@
 """Erasures as facts, and the removal of a subject's rows that they tell of, in one transaction."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,8 +36,11 @@ COMMITTED = sql.SQL(
 )
 
 
-def hold(cursor: Cursor, source: str, places: Sequence[Place], patience: float) -> None:
-    """Keep everybody out of the source's history until the transaction ends; LockNotAvailable after `patience` s.
+def hold(
+    cursor: Cursor, source: str, places: Sequence[Place], patience: float, labelled: Sequence[str] = ()
+) -> None:
+    """Keep everybody out of the places, and out of the rounds of the datasets `labelled`, until the transaction
+    ends; LockNotAvailable after `patience` s.
 
     Who waits for one lock while holding another can be caught in a circle with a build that reads the same
     tables, so all are taken at once or none. A build that had begun has made its staging table by then.
@@ -46,6 +49,17 @@ def hold(cursor: Cursor, source: str, places: Sequence[Place], patience: float) 
     # One erasure at a time, and no landing beside it.
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.erase'), 0)")
     take_turns(cursor, "landing", source)
+    # Asking, settling and setting aside wait; each of them takes its turn before it touches a table.
+    for dataset in labelled:
+        take_turns(cursor, "label", dataset)
+    cursor.execute(
+        "SELECT dataset, run FROM sluice.label_rounds LEFT JOIN sluice.label_results USING (dataset, run)"
+        " WHERE dataset = ANY (%s) AND decision IS NULL ORDER BY 1, 2",
+        (list(labelled),),
+    )
+    # Who hands a round out has read its rows, and writes down in the end which of them are out.
+    for dataset, run in cursor.fetchall():
+        take_turns(cursor, "hand out", f"{dataset} {run}")
     command = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(
         sql.SQL(", ").join(place.table for place in places)
     )
@@ -125,13 +139,13 @@ def sweep(cursor: Cursor, request: str, dataset: str) -> None:
     dropped = 0
     while names := drop_tables(cursor, dataset):
         dropped += len(names)
-    _removed(cursor, request, f"staging.{dataset}", dropped)
+    note_removed(cursor, request, f"staging.{dataset}", dropped)
 
 
 def remove_history(cursor: Cursor, request: str, place: Place) -> int:
     cursor.execute(sql.SQL("DELETE FROM {} WHERE {}").format(place.table, place.holds))
     rows = cursor.rowcount
-    _removed(cursor, request, place.name, rows)
+    note_removed(cursor, request, place.name, rows)
     return rows
 
 
@@ -150,7 +164,7 @@ def remove_quarantined(cursor: Cursor, request: str, place: Quarantine) -> int:
 
 def retire(cursor: Cursor, request: str, holder: Holder, at: datetime) -> None:
     """Give the version up: its table goes, the fact of it stays."""
-    _removed(cursor, request, holder.name, count(cursor, holder))
+    note_removed(cursor, request, holder.name, count(cursor, holder))
     cursor.execute(
         sql.SQL(
             "SELECT sluice.retire({}, {}, {}, {}, {}, ARRAY(SELECT value FROM {} WHERE place = {}), {})"
@@ -168,12 +182,14 @@ def retire(cursor: Cursor, request: str, holder: Holder, at: datetime) -> None:
 
 
 def record(
-    cursor: Cursor, source: PostgresSource, request: ErasureRequest, *, pages: int, exports: int, at: datetime
-) -> Erasure:
-    """Write the fact, with commitments to the key and to all that else told whose a row was."""
-    _removed(cursor, request.id, "reports", pages)
-    if exports:
-        _removed(cursor, request.id, "exports", exports)
+    cursor: Cursor, source: PostgresSource, request: ErasureRequest, *, files: Mapping[str, int], at: datetime
+) -> None:
+    """Write the fact, with commitments to the key and to all that else told whose a row was.
+
+    `files` says of each place outside of the warehouse how many of its files went.
+    """
+    for place, number in files.items():
+        note_removed(cursor, request.id, place, number)
     cursor.execute(
         sql.SQL(
             "SELECT coalesce(jsonb_object_agg(place, hashes), '{{}}') FROM"
@@ -187,7 +203,6 @@ def record(
         " VALUES (%s, %s, %s, %s, %s, %s)",
         (request.id, source.name, table, commitment, Json(referenced), at),
     )
-    return Erasure(request=request.id, source=source.name, **_done(cursor, request.id))
 
 
 def recorded(cursor: Cursor, request: str) -> Recorded | None:
@@ -196,6 +211,13 @@ def recorded(cursor: Cursor, request: str) -> Recorded | None:
     if (row := cursor.fetchone()) is None:
         return None
     return Recorded(Erasure(request=request, source=row[0], **_done(cursor, request)), row[1])
+
+
+def read(cursor: Cursor, request: str) -> Erasure:
+    """What was recorded of an erasure that was carried out."""
+    if (found := recorded(cursor, request)) is None:
+        raise FatalError(f"There is no erasure {request!r}.", fix="name a request from the table sluice.erasures.")
+    return found.erasure
 
 
 def _done(cursor: Cursor, request: str) -> dict[str, Any]:
@@ -207,6 +229,15 @@ def _done(cursor: Cursor, request: str) -> dict[str, Any]:
         (request,),
     )
     return {"removed": removed, "retired": dict(cursor.fetchall())}
+
+
+def committed(cursor: Cursor, request: str, place: str) -> frozenset[str]:
+    """The commitments that the erasure made for the place."""
+    cursor.execute(
+        "SELECT jsonb_array_elements_text(referenced -> %s) FROM sluice.erasures WHERE request = %s",
+        (place, request),
+    )
+    return frozenset(commitment for (commitment,) in cursor.fetchall())
 
 
 def refer_committed(cursor: Cursor, request: str, place: str, values: sql.Composable) -> None:
@@ -225,7 +256,9 @@ def refer_committed(cursor: Cursor, request: str, place: str, values: sql.Compos
     )
 
 
-def _removed(cursor: Cursor, request: str, place: str, number: int) -> None:
+def note_removed(cursor: Cursor, request: str, place: str, number: int) -> None:
+    """Say how much left a place; of a request that comes again the first word stays."""
     cursor.execute(
-        "INSERT INTO sluice.removals (request, place, removed) VALUES (%s, %s, %s)", (request, place, number)
+        "INSERT INTO sluice.removals (request, place, removed) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (request, place, number),
     )

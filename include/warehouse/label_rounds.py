@@ -11,17 +11,27 @@ from include.core.refs import Asked, LabelResult
 
 
 def record_round(
-    connection: Connection, asked: Asked, items: Sequence[str], said: dict[str, Any], at: datetime
+    connection: Connection,
+    asked: Asked,
+    items: Sequence[str],
+    said: dict[str, Any],
+    at: datetime,
+    *,
+    subjects: dict[str, dict[str, str | None]] | None = None,
 ) -> None:
     """Before it is handed out. `said` has what a model or rules were sure of, `labelled` and `audited`, and what
-    annotators are `shown` of the others, each [label, confidence] by key; and the answers of `gold` items.
+    annotators are `shown` of the others, each [label, confidence] by key; the answers of `gold` items; `subjects`
+    whose each row is (`label_subjects.whose`).
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, said, asked_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (asked.dataset, asked.run, asked.tool, asked.place, list(items), asked.waiting, Json(said), at),
-        )
+            "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, said, subjects, asked_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                asked.dataset, asked.run, asked.tool, asked.place, list(items), asked.waiting, Json(said),
+                Json(subjects or {}), at,
+            ),
+        )  # fmt: skip
 
 
 def record_sent(connection: Connection, asked: Asked, items: Sequence[str], at: datetime) -> None:

@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
 from include.specs import Dataset, PostgresSource, Subject, Via
-from include.warehouse.staging import tables_of
+from include.warehouse.staging import exists, queue_name, tables_of
 from include.warehouse.tables import landing_table
 from include.warehouse.versions import Version, column_types, list_versions
 
@@ -173,10 +173,10 @@ def holders(cursor: Cursor, source: PostgresSource, dataset: Dataset) -> list[Ho
 
 
 def staged(cursor: Cursor, source: PostgresSource, datasets: Sequence[Dataset]) -> Iterator[Place]:
-    """The datasets' tables in staging that have the column with the subject's key."""
+    """The datasets' tables in staging that have the column with the subject's key, rows that wait there too."""
     for dataset in datasets:
-        column = dataset.subjects[source.name]
-        for table in tables_of(cursor, dataset.name):
+        column, queue = dataset.subjects[source.name], queue_name(dataset.name)
+        for table in [*tables_of(cursor, dataset.name), *([queue] if exists(cursor, queue) else [])]:
             if column is not None and column in column_types(cursor, table):
                 holds = sql.SQL("{}::text = {}").format(sql.Identifier(column), KEY)
                 yield Place(f"staging.{table}", sql.Identifier("staging", table), holds)

@@ -27,7 +27,10 @@ from include.label.studio.tasks import key_of, listing
 from include.label.tools import Server
 from include.local.home import PROJECT, Home
 from include.local.label_studio import USER, LabelStudio, sign_up
+from include.pipeline.erase_labels import Outside
 from include.pipeline.label import missing
+from include.pipeline.prove import prove
+from tests.pipeline.people import LEFT, PEOPLE, REQUEST, SHOP, THEIRS, People
 from tests.pipeline.reviews import LABELLING, REVIEWS, Reviews, meant
 
 pytestmark = [pytest.mark.xdist_group("label_studio"), pytest.mark.timeout(900)]
@@ -188,6 +191,34 @@ def test_a_dataset_s_round_is_asked_answered_and_landed(server, second, warehous
     who = shop.rows("SELECT DISTINCT annotator, tool FROM (SELECT annotator, annotation->>'tool' AS tool"
                     " FROM landing.labels_reviews_answers) AS a ORDER BY 1")  # fmt: skip
     assert who == sorted([(USER, "label_studio"), ("second@example.org", "label_studio")])
+
+
+def test_the_tasks_of_an_erased_subject_leave_the_server_with_what_was_said_of_them(
+    server, studio, warehouse_url, tmp_path
+):
+    shop, labelling = People(warehouse_url, tmp_path), PEOPLE.labelling
+    labelling = labelling.model_copy(update={"tool": "label_studio", "connection": "label_studio", "batch": 60})
+    dataset = PEOPLE.model_copy(update={"labelling": labelling})
+    shop.tool = Projects(Server(server.url, server.token))
+    shop.curated("run_1", dataset)
+    asked = shop.ask("label_people", dataset)
+    project = find_project(studio, asked.place)
+    tasks = {key_of(task): task["id"] for task in listing(studio.get, project, ("data",))}
+    mine, other = min(THEIRS & tasks.keys()), min(tasks.keys() - THEIRS)
+    for key in (mine, other):
+        said = [
+            {"from_name": "label", "to_name": "body", "type": "choices", "value": {"choices": [meant(key[1:-1])]}}
+        ]
+        studio.post(f"/api/tasks/{tasks[key]}/annotations/", {"result": said})
+    shop.run(LEFT)
+    outside = Outside(tmp_path, {"reviews": shop.tool})
+    assert shop.erase(dataset, outside=outside).removed["label_studio.reviews"] == len(THEIRS & tasks.keys())
+    left = {key_of(task): task["id"] for task in listing(studio.get, project, ("data",))}
+    assert left == {key: task for key, task in tasks.items() if key not in THEIRS}
+    assert len(studio.get(f"/api/tasks/{left[other]}/annotations/")) == 1
+    with pytest.raises(FatalError, match="answered 404"):
+        studio.get(f"/api/tasks/{tasks[mine]}/annotations/")
+    assert prove(shop.url, SHOP, REQUEST, [dataset], outside=outside).holds
 
 
 def test_what_a_model_says_is_shown_with_its_task(server, studio):

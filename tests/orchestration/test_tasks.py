@@ -141,6 +141,7 @@ def test_an_erasure_s_tasks_take_the_form_and_hand_on_no_key(context, monkeypatc
 
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
     monkeypatch.setenv("SLUICE_REPORTS", str(tmp_path))
+    monkeypatch.setenv("SLUICE_STORAGE", tmp_path.as_uri())
     with transaction(warehouse_url) as connection:
         connection.cursor().execute(HISTORY)
     receipt = "7c0ffee7" * 4
@@ -158,12 +159,15 @@ def test_an_erasure_s_tasks_take_the_form_and_hand_on_no_key(context, monkeypatc
         "request": "shop/manual__1",
         "source": "shop",
         "removed": {
-            "datasets.payment_fraud_v1": 1, "landing.shop_customers": 1, "reports": 0, "staging.payment_fraud": 0,
-                "staging.reviews": 0,
+            "datasets.payment_fraud_v1": 1, "label_results.reviews": 0, "label_rounds.reviews": 0,
+            "label_sent.reviews": 0, "landing.shop_customers": 1, "reports": 0, "sheets.reviews": 0,
+            "staging.payment_fraud": 0, "staging.reviews": 0,
         },
         "retired": {"payment_fraud": [1]},
     }  # fmt: skip
-    assert tasks.verify.function("shop") == {"request": "shop/manual__1", "about_this_key": True, "held": {}}
+    assert tasks.verify.function("shop") == {
+        "request": "shop/manual__1", "about_this_key": True, "held": {}, "unseen": {}, "untold": {},
+    }  # fmt: skip
     assert receipt not in "".join(capfd.readouterr())
     context["params"]["secret_key"] = context["params"]["secret_confirmation"] = "7"
     with pytest.raises(AirflowFailException, match="about another key"):

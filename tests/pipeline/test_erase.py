@@ -12,6 +12,7 @@ from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError, RetriableError
 from include.core.refs import Erasure
 from include.pipeline.erase import survey
+from include.pipeline.erase_labels import Outside
 from include.pipeline.prove import prove
 from include.publish import delivery
 from include.specs import Subject
@@ -27,7 +28,7 @@ def test_the_export_of_a_version_that_holds_the_subject_goes_with_it(shop, tmp_p
     for folder in folders:
         (folder / "train").mkdir(parents=True)
         (folder / "manifest.json").write_text("{}")
-    assert shop.erase(storage=tmp_path).removed["exports"] == 1
+    assert shop.erase(outside=Outside(tmp_path)).removed["exports"] == 1
     assert [folder.exists() for folder in folders] == [False, True]
     with transaction(shop.url) as connection, pytest.raises(FatalError, match="fraud_v1 is retired"):
         hold(connection, "fraud", 1, patience=1)

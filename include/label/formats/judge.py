@@ -61,6 +61,16 @@ def judge(
     return Judged(tuple(kept), tuple(faults))
 
 
+def only(judged: Judged, keys: Collection[str]) -> Judged:
+    """The labels of these items, and the faults of them or of what was never an item."""
+    asked = {one.item.key for one in judged.labelled}
+    gone = asked.difference(keys)
+    return Judged(
+        tuple(one for one in judged.labelled if one.item.key not in gone),
+        tuple(fault for fault in judged.faults if fault.key not in gone),
+    )
+
+
 def unknown_key(key: str) -> str:
     return f"no item {key!r} was asked for"
 

@@ -98,6 +98,41 @@ def read_sheet(
     return Sheet(tuple(labelled), tuple(faults))
 
 
+def without(data: bytes, kind: str, theirs: Callable[[str], bool]) -> tuple[bytes, int]:
+    """The sheet without the lines of items whose key is `theirs`, empty if no line is left; and how many went.
+
+    All others stay as they are. Raises FatalError for what is no sheet, and for a line that cannot be read.
+    """
+    kept, gone = {"csv": _csv_without, "jsonl": _json_without}[kind](text(data), theirs)
+    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+    return (mark + kept.encode() if kept else b""), gone
+
+
+def _csv_without(whole: str, theirs: Callable[[str], bool]) -> tuple[str, int]:
+    delimiter = _delimiter(whole)
+    for _, _, broken in _csv_lines(whole.encode()):
+        if broken:
+            raise FatalError(f"A line of the sheet is bad: {broken}.", fix="correct it.")
+    header, *rows = csv.reader(io.StringIO(whole, newline=""), delimiter=delimiter, strict=True)
+    place = [_plain(name) for name in header].index("key")
+    kept = [row for row in rows if not (row and _is_theirs(_plain(row[place]), theirs))]
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerows([header, *kept])
+    return (out.getvalue() if any(map(any, kept)) else ""), len(rows) - len(kept)
+
+
+def _json_without(whole: str, theirs: Callable[[str], bool]) -> tuple[str, int]:
+    lines = [line for line in whole.split("\n") if line.strip()]
+    rows = [row for _, row in json_lines(whole.encode())]
+    kept = [line for line, row in zip(lines, rows, strict=True) if not _is_theirs(str(row.get("key")), theirs)]
+    return "".join(f"{line}\n" for line in kept), len(lines) - len(kept)
+
+
+def _is_theirs(key: str, theirs: Callable[[str], bool]) -> bool:
+    """As reading takes it: with and without space that people add."""
+    return theirs(key) or theirs(key.strip())
+
+
 def _words(row: Row, known: Mapping[str, Item] | None, annotator: str) -> tuple[str, str, str]:
     """Key, label and annotator of a line; space that people add is taken off, but not what a key has itself."""
     key = "" if row.get("key") is None else str(row["key"])
@@ -186,9 +221,7 @@ def _csv_lines(source: Source) -> Iterator[tuple[int, Row, str]]:
     """(line, row, what is broken about it); a spreadsheet that parts by semicolons or tabs is read as well."""
     csv.field_size_limit(MOST_BYTES)
     whole = text(source)
-    head = whole.partition("\n")[0]
-    parted = max((",", ";", "\t"), key=head.count)
-    rows = csv.reader(io.StringIO(whole, newline=""), delimiter=parted, strict=True)
+    rows = csv.reader(io.StringIO(whole, newline=""), delimiter=_delimiter(whole), strict=True)
     try:
         header = [_plain(name) for name in next(rows, [])]
         if missing := [name for name in ("key", "label") if name not in header]:
@@ -206,6 +239,11 @@ def _csv_lines(source: Source) -> Iterator[tuple[int, Row, str]]:
                 yield rows.line_num, dict(zip(header, cells, strict=False)), broken
     except csv.Error as error:
         yield rows.line_num, {}, f"it is no CSV ({error}): is the file half written?"
+
+
+def _delimiter(whole: str) -> str:
+    head = whole.partition("\n")[0]
+    return max((",", ";", "\t"), key=head.count)
 
 
 def _json_lines(source: Source) -> Iterator[tuple[int, Row, str]]:

@@ -3,14 +3,14 @@
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from include.core.errors import FatalError, RetriableError
 from include.label.studio.connection import Studio
-from include.label.studio.tasks import Progress, Task, counted, key_of, keyed, listing
+from include.label.studio.tasks import PATH, Progress, Task, counted, key_of, keyed, listing
 
 # An import is one transaction of the server: small enough to be answered soon.
 TASKS_AT_ONCE = 500
@@ -131,6 +131,22 @@ def take_back(studio: Studio, project: int, to: Path, sent: Iterable[str]) -> Ta
     finally:
         partial.unlink(missing_ok=True)
     return Taken(to, len(tasks), _deleted(sent, tasks))
+
+
+def holding(studio: Studio, title: str, theirs: Callable[[str], bool]) -> list[int] | None:
+    """The tasks of the items whose key is `theirs`, in all projects with this title; None if there is none."""
+    projects = [int(project["id"]) for project in _titled(studio, title, ())]
+    tasks = [task for project in projects for task in listing(studio.get, project, ("meta", "data"))]
+    found = [int(task["id"]) for task in tasks if (key := key_of(task)) is not None and theirs(key)]
+    return found if projects else None
+
+
+def forget(studio: Studio, title: str, theirs: Callable[[str], bool]) -> int | None:
+    """Delete those tasks and their annotations; how many there were. What is cut off, the next call makes good."""
+    found = holding(studio, title, theirs)
+    for task in found or ():
+        studio.delete(f"{PATH}/{task}/")
+    return None if found is None else len(found)
 
 
 def people(studio: Studio) -> dict[int, str]:

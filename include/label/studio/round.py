@@ -1,18 +1,22 @@
 """A round of labelling as a project of a Label Studio."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from include.core.annotations import Annotation, Item, Labelled
-from include.label.formats.judge import Judged, judge
+from include.label.formats.judge import Fault, Judged, judge
 from include.label.formats.label_studio import labelled_of, to_tasks
 from include.label.studio import project as projects
 from include.label.studio.connection import Studio
 from include.label.studio.interface import Question, Shown, interface
+from include.label.studio.tasks import key_of
 from include.label.tools import Server
 from include.specs import Labelling
 from include.warehouse.staging import slug
+
+log = logging.getLogger(__name__)
 
 
 class Projects:
@@ -47,14 +51,33 @@ class Projects:
             taken = projects.take_back(studio, project, Path(folder) / "export.json", keys)
             projects.check_nothing_deleted(taken.deleted)
             people = {str(number): address for number, address in projects.people(studio).items()}
-            found = [_named(labelled_of(task), people) for task in taken.read()]
-        return judge(found, declared.classes, keys)
+            tasks, known = taken.read(), set(keys)
+            # Not by their keys: they may be of a subject that is erased, whose tasks are not deleted yet.
+            asked = [task for task in tasks if key_of(task) in known]
+            found = [_named(labelled_of(task), people) for task in asked]
+        judged = judge(found, declared.classes)
+        others = len(tasks) - len(asked)
+        foreign = [Fault(f"{others} tasks", "", ("they are of no item of this round",))] if others else []
+        return Judged(judged.labelled, (*judged.faults, *foreign))
 
     def lacking(self, place: str, items: Sequence[Item], declared: Labelling) -> int:
         """How many tasks are open, as the server counts them. Raises FatalError for one that was deleted there."""
         keys = [item.key for item in items]
         with Studio(self._server.url, self._server.token) as studio:
             return projects.progress(studio, projects.find_project(studio, place), keys).open
+
+    def forget(self, place: str, theirs: Callable[[str], bool]) -> int:
+        """Delete the tasks of these items; that there is no such project (any more) is told."""
+        with Studio(self._server.url, self._server.token) as studio:
+            found = projects.forget(studio, place, theirs)
+        if found is None:
+            log.warning("Label Studio has no project titled %r: if it was renamed, look into it by hand", place)
+        return found or 0
+
+    def holding(self, place: str, theirs: Callable[[str], bool]) -> int:
+        """How many tasks are of these items."""
+        with Studio(self._server.url, self._server.token) as studio:
+            return len(projects.holding(studio, place, theirs) or ())
 
 
 def _said_of(column: str, item: Item) -> Item:

@@ -2,9 +2,10 @@
 --
 -- sluice_keeper owns what must not change: facts, quarantine, versions. Nobody logs in as it.
 -- sluice_writer does all daily work. It owns landing and staging, and may only add to the keeper's tables;
--- a version is handed over by sluice.publish(), which runs as the keeper. So do sluice.erase_quarantined() and
--- sluice.retire(), by which quarantined rows and versions leave for an erasure, which is on record, and sluice.drop_old(),
--- by which a version leaves that a dataset's retention does not keep.
+-- a version is handed over by sluice.publish(), which runs as the keeper. So do sluice.erase_quarantined(),
+-- sluice.erase_labelling() and sluice.retire(), by which quarantined rows, the keys of labelled ones and versions leave
+-- for an erasure, which is on record, and sluice.drop_old(), by which a version leaves that a dataset's retention
+-- does not keep.
 -- sluice_reader reads datasets, quarantine and facts: the role for people and training jobs.
 
 DO $$

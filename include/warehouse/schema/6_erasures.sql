@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS sluice.removals (
     removed bigint NOT NULL,
     PRIMARY KEY (request, place)
 );
-COMMENT ON TABLE sluice.removals IS 'How many rows (of staging: tables; of reports: pages) left each place.';
+COMMENT ON TABLE sluice.removals IS
+    'How many rows left each place; of staging tables, of reports pages, of exports versions, of sheets lines, of label_studio
+     tasks (of the try that reached the end), of label_rounds, label_sent and label_results facts that named a row.';
 
 CREATE TABLE IF NOT EXISTS sluice.retirements (
     dataset text NOT NULL,

@@ -13,10 +13,13 @@ CREATE TABLE IF NOT EXISTS sluice.label_rounds (
     asked_at timestamptz NOT NULL,
     PRIMARY KEY (dataset, run)
 );
+-- For a warehouse whose rounds did not say whose their rows are.
+ALTER TABLE sluice.label_rounds ADD COLUMN IF NOT EXISTS subjects jsonb NOT NULL DEFAULT '{}';
 COMMENT ON TABLE sluice.label_rounds IS
     'One row a round: the keys of the rows that were given to annotators, where, and how many rows waited for a label. said is
      what a model or rules were sure of: rows that they label, rows that people check, what annotators see of the others, how
-     each rule did; and the gold items'' answers. It is written before anything is handed out.';
+     each rule did; and the gold items'' answers. subjects says whose each of all these rows is, {source: {row''s key: subject''s
+     key or null}}: the row itself may be gone when the subject is to be erased. It is written before anything is handed out.';
 
 DO $$
 BEGIN
@@ -82,5 +85,74 @@ COMMENT ON TABLE sluice.label_results IS
 SELECT sluice.only_grows('sluice.label_rounds'), sluice.only_grows('sluice.label_sent'),
     sluice.only_grows('sluice.label_ends'), sluice.only_grows('sluice.label_results');
 GRANT INSERT ON sluice.label_rounds, sluice.label_sent, sluice.label_ends, sluice.label_results TO sluice_writer;
+
+-- Takes an erased subject's rows, by their `keys`, out of what is on record of a dataset's rounds, and says in
+-- sluice.removals how many of them named one; of a request that comes again the first word stays. Faults of a round that asked about one may quote what was
+-- said of it, so all of them go; elsewhere those that name one in quotes.
+CREATE OR REPLACE FUNCTION sluice.erase_labelling(request text, dataset_name text, keys text[])
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    asked text[];
+    rounds bigint;
+    sent bigint;
+    results bigint;
+BEGIN
+    -- Within this transaction alone; their locks keep everybody else's writes out until the commit.
+    ALTER TABLE sluice.label_rounds DISABLE TRIGGER append_only;
+    ALTER TABLE sluice.label_sent DISABLE TRIGGER append_only;
+    ALTER TABLE sluice.label_results DISABLE TRIGGER append_only;
+    WITH struck AS (
+        UPDATE sluice.label_rounds r SET
+            items = ARRAY(SELECT i FROM unnest(items) WITH ORDINALITY AS u (i, n) WHERE i <> ALL (keys) ORDER BY n),
+            said = sluice.without_keys(said, keys),
+            subjects = sluice.without_keys(subjects, keys)
+        WHERE dataset = dataset_name AND sluice.names_keys(r, keys) RETURNING run
+    ) SELECT count(*), coalesce(array_agg(run), '{}') INTO rounds, asked FROM struck;
+    UPDATE sluice.label_sent SET
+        items = ARRAY(SELECT i FROM unnest(items) WITH ORDINALITY AS u (i, n) WHERE i <> ALL (keys) ORDER BY n)
+    WHERE dataset = dataset_name AND items && keys;
+    GET DIAGNOSTICS sent = ROW_COUNT;
+    UPDATE sluice.label_results r SET faults = CASE
+        WHEN run = ANY (asked) THEN '["Answers that could not be taken are told no more: a subject was erased."]'
+        ELSE (SELECT coalesce(jsonb_agg(f), '[]') FROM jsonb_array_elements_text(faults) AS f
+              WHERE NOT sluice.quotes_keys(f, keys)) END
+    WHERE dataset = dataset_name AND jsonb_array_length(faults) > 0 AND (run = ANY (asked) OR EXISTS (
+        SELECT FROM jsonb_array_elements_text(faults) AS f WHERE sluice.quotes_keys(f, keys)));
+    GET DIAGNOSTICS results = ROW_COUNT;
+    ALTER TABLE sluice.label_results ENABLE TRIGGER append_only;
+    ALTER TABLE sluice.label_sent ENABLE TRIGGER append_only;
+    ALTER TABLE sluice.label_rounds ENABLE TRIGGER append_only;
+    INSERT INTO sluice.removals VALUES
+        (request, format('label_rounds.%s', dataset_name), rounds),
+        (request, format('label_sent.%s', dataset_name), sent),
+        (request, format('label_results.%s', dataset_name), results)
+        ON CONFLICT DO NOTHING;
+END $$;
+
+-- Whether a round has rows of these keys, in any of its parts.
+CREATE OR REPLACE FUNCTION sluice.names_keys(a_round sluice.label_rounds, keys text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a_round.items && keys OR EXISTS (
+        SELECT FROM unnest(ARRAY[a_round.said, a_round.subjects]) AS parts, jsonb_each(parts) AS part
+        WHERE part.value ?| keys)
+$$;
+
+-- Whether a text has one of the keys in quotes, as Python prints it.
+CREATE OR REPLACE FUNCTION sluice.quotes_keys(told text, keys text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM unnest(keys) AS key WHERE strpos(told, '''' || key || '''') > 0
+                   OR strpos(told, '"' || key || '"') > 0)
+$$;
+
+-- Each part of an object without these keys: of objects their entries, of lists their texts.
+CREATE OR REPLACE FUNCTION sluice.without_keys(parts jsonb, keys text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(jsonb_object_agg(part.key, CASE
+        WHEN jsonb_typeof(part.value) IN ('object', 'array') THEN part.value - keys ELSE part.value END), '{}')
+    FROM jsonb_each(parts) AS part
+$$;
+
+REVOKE EXECUTE ON FUNCTION sluice.erase_labelling FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sluice.erase_labelling TO sluice_writer;
 
 RESET ROLE;

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from include.core.annotations import Annotation, Choice, Item, Labelled
 from include.core.errors import FatalError
-from include.label.formats.sheets import read_csv, read_jsonl, read_sheet, sheet, write_csv
+from include.label.formats.sheets import read_csv, read_jsonl, read_sheet, sheet, without, write_csv
 
 ITEMS = [Item(key="1", data={"text": "fine"}), Item(key="2", data={"text": "=SUM(A1:A9)"}), Item(key="3")]
 CLASSES = ("neg", "pos")
@@ -158,3 +158,35 @@ def test_a_second_answer_of_an_annotator_has_no_room_in_a_sheet_and_is_told():
     made = write_csv([Labelled(item=ITEMS[0], annotations=tuple(said))])
     assert [a.choice() for a in read_csv(made.data)[0].annotations] == ["pos"]
     assert ("choice", 1, "1, neg") in [(loss.what, loss.count, loss.example) for loss in made.losses]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "left"),
+    [
+        ("csv", b"key,label\r\n1,pos\r\n 2 ,neg\r\n3,pos\r\n", b"key,label\r\n1,pos\r\n3,pos\r\n"),
+        (
+            "csv",
+            b'\xef\xbb\xbfkey;text;label\n2;"a;\nb";neg\n3;"c\n2";\n',
+            b'\xef\xbb\xbfkey;text;label\r\n3;"c\n2";\r\n',
+        ),
+        ("csv", b"label,key\n'=x,3\npos,2\n", b"label,key\r\n'=x,3\r\n"),
+        ("csv", b"key,label\n2,pos\n\n", b""),
+        ("jsonl", b'{"key": 2, "label": "pos"}\n\n{"key": "12", "x":1}\n', b'{"key": "12", "x":1}\n'),
+    ],
+)
+def test_lines_of_some_items_are_taken_out_and_all_others_stay_as_they_are(kind, data, left):
+    assert without(data, kind, lambda key: key == "2") == (left, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("csv", b"a,b\n2,pos\n"),
+        ("csv", b"key,label\n2\n"),
+        ("csv", b"\xff\xfe"),
+        ("jsonl", b'{"key": "2"'),
+    ],
+)
+def test_of_what_cannot_be_read_no_line_is_taken_out(kind, data):
+    with pytest.raises(FatalError):
+        without(data, kind, lambda key: key == "2")

@@ -70,6 +70,29 @@ def test_a_task_that_was_deleted_is_told_wherever_the_round_is_looked_at_and_sen
     assert [(one.item.key, len(one.annotations)) for one in taken.labelled] == [("a", 1), ("c", 0), ("b", 0)]
 
 
+def test_tasks_of_items_that_are_to_be_forgotten_are_deleted_and_no_others(stand_in, projects, caplog):
+    place = projects.place("reviews", "run")
+    projects.send(place, ITEMS, DECLARED)
+    stand_in.add([{"data": {"body": "somebody's own"}}])
+    for _retry in range(2):
+        projects.forget(place, {"a", "c"}.__contains__)
+    assert [task["data"]["body"] for task in stand_in.tasks] == ["text of b", "somebody's own"]
+    assert (projects.holding(place, {"a"}.__contains__), projects.holding(place, {"b"}.__contains__)) == (0, 1)
+    assert not caplog.records
+    assert projects.forget("x reviews", {"b"}.__contains__) == 0
+    assert "no project titled 'x reviews'" in caplog.text
+
+
+def test_tasks_that_were_not_asked_for_are_counted_and_not_named(stand_in, projects):
+    place = projects.place("reviews", "run")
+    projects.send(place, ITEMS, DECLARED)
+    stand_in.tasks[2]["annotations"] = [said("maybe", 7)]
+    found = projects.take_back(place, ITEMS[:2], DECLARED)
+    assert [(fault.where, fault.key, fault.reasons) for fault in found.faults] == [
+        ("1 tasks", "", ("they are of no item of this round",))
+    ]
+
+
 def test_open_tasks_are_counted_by_the_server(stand_in, projects):
     place = projects.place("reviews", "run")
     projects.send(place, ITEMS, DECLARED)
