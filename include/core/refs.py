@@ -154,9 +154,9 @@ class Asked(Ref):
 class LabelResult(Ref):
     """What came of a round: `answers` to `answered` items by `annotators`, and `labels` rows that have one now.
 
-    `agreement` is the measure with its value and interval, `audit` how right a model or rules were where people
-    checked them, `skill` how right each annotator was on gold items; `given` counts all labels by
-    class and origin. All of it was landed in `batch`.
+    `agreement` is the measure with its value and interval, over all, by class and by pair of annotators; `audit`
+    how right a model or rules were where people checked them, `skill` how right each annotator was on gold items;
+    `given` counts all labels by class and origin. All of it was landed in `batch`.
     """
 
     dataset: str

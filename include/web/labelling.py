@@ -1,8 +1,14 @@
-"""What the page on a dataset's labels shows: its rounds, newest first."""
+"""What the page on a dataset's labels shows: its rounds, newest first, and what divided a round's annotators."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from fastapi import HTTPException
 from psycopg2.extensions import connection as Connection
+
+from include.core.errors import FatalError
+from include.pipeline.disagreements import Disagreements, disagreements
+from include.specs import Labelling
 
 ROUNDS_SHOWN = 100
 
@@ -21,3 +27,20 @@ def rounds(connection: Connection, dataset: str) -> list[dict[str, Any]]:
         )
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def newest(found: Sequence[dict[str, Any]]) -> str:
+    """The run of the newest of these rounds that was settled; empty if none was."""
+    return next((str(one["run"]) for one in found if one["result"]), "")
+
+
+def divided(
+    connection: Connection, dataset: str, declared: Labelling | None, run: str, most: int
+) -> Disagreements | None:
+    """What divided the annotators of that round; None without a run. A round that was not settled answers 404."""
+    if not run:
+        return None
+    try:
+        return disagreements(connection, dataset, declared, run, most=most)
+    except FatalError as error:
+        raise HTTPException(404, error.problem) from error

@@ -46,3 +46,7 @@ SELECT sluice.only_grows('sluice.label_rounds'), sluice.only_grows('sluice.label
 GRANT INSERT ON sluice.label_rounds, sluice.label_results TO sluice_writer;
 
 RESET ROLE;
+
+-- Of landing and staging readers see columns that are granted to them one by one: who answered what in a round, and of
+-- the rows that may be labelled what annotators are shown.
+GRANT USAGE ON SCHEMA landing, staging TO sluice_reader;
