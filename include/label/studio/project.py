@@ -176,7 +176,12 @@ def _titled(studio: Studio, title: str, fields: Iterable[str]) -> list[Mapping[s
 
 
 def _held(studio: Studio, project: int) -> list[dict[str, Any]]:
-    return listed(listing(project, ("meta", "data", "total_annotations", "cancelled_annotations")), studio.get)
+    """The project's tasks. Their data, which may be pictures, are asked for only where a key is in no meta."""
+    fields = ("meta", "total_annotations", "cancelled_annotations")
+    found = listed(listing(project, fields), studio.get)
+    if all(key_of(task) is not None for task in found):
+        return found
+    return listed(listing(project, ("data", *fields)), studio.get)
 
 
 def _remove_copies(studio: Studio, project: int) -> int:
