@@ -2,6 +2,7 @@
 
 import psycopg2
 import pytest
+from psycopg2.extras import Json
 
 from include.core.erasure import ErasureRequest
 from include.core.errors import GateRejected
@@ -211,3 +212,28 @@ def test_a_column_that_is_shown_no_more_is_read_no_more(browser, shop, divided):
     rows = browser.get(JSON).json()["rows"]
     assert [row["shown"] for row in rows] == [{}] * len(rows)
     assert "a fine" not in browser.get("/datasets/reviews/labels").text
+
+
+def test_a_round_that_nobody_answered_and_one_of_before_agreement_by_class_was_kept_are_shown_without(
+    browser, shop
+):
+    shop.curated("run_1")
+    with pytest.raises(GateRejected, match="none of 40 items was answered"):
+        shop.settle(shop.ask("label_1"))
+    shown = text_of(browser.get("/datasets/reviews/labels"))
+    assert "none of 40 items was answered" in shown and "No row was answered differently" in shown
+    assert "Pair of annotators" not in shown and browser.get(JSON).json()["disputed"] == 0
+    older = {"measure": "krippendorff", "value": 0.5, "low": 0.4, "high": 0.6, "words": "moderate"}
+    with transaction(shop.url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO sluice.label_rounds SELECT dataset, 'label_2', tool, place, items, waiting, said,"
+            " asked_at FROM sluice.label_rounds"
+        )
+        cursor.execute(
+            "INSERT INTO sluice.label_results SELECT dataset, 'label_2', answered, answers, annotators, labels,"
+            " faults, %s, audit, %s, given, decision, reasons, warnings, batch, settled_at"
+            " FROM sluice.label_results",
+            (Json(older), Json({"ann": {"right": 3, "answered": 4, "accuracy": 0.75}})),
+        )
+    shown = text_of(browser.get("/datasets/reviews/labels"))
+    assert "0.500 , moderate" in shown and "ann 3 of 4 0.75 –" in shown and "Pair of annotators" not in shown
