@@ -46,7 +46,7 @@ def create_app(
         title="Sluice", dependencies=[Depends(logged_in)], docs_url=None, redoc_url=None, openapi_url=None
     )  # fmt: skip
     catalog = {dataset.name: dataset for dataset in datasets}
-    _serve_labels(app, catalog, warehouse_url)
+    _serve_labels(app, catalog, warehouse_url, storage)
     _serve_datasets(app, catalog, warehouse_url)
     _serve_exports(app, warehouse_url, storage)
     _serve_reports(app, catalog, warehouse_url, reports)
@@ -117,7 +117,9 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
         return render(request, "version.html", **shown)
 
 
-def _serve_labels(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url: Callable[[], str]) -> None:
+def _serve_labels(
+    app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url: Callable[[], str], storage: Callable[[], Any]
+) -> None:
     @app.get("/datasets/{dataset}/labels")
     def show_labels(request: Request, dataset: str, run: str = Query("", alias="round")) -> Response:
         declared = catalog[dataset].labelling if dataset in catalog else None
@@ -126,7 +128,15 @@ def _serve_labels(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url: C
             found = labelling.divided(connection, dataset, declared, run or labelling.newest(rounds), ROWS_SHOWN)
         if declared is None and not rounds:
             raise HTTPException(404, f"Dataset {dataset!r} declares no labelling.")
-        return render(request, "labels.html", dataset=dataset, declared=declared, rounds=rounds, divided=found)
+        image = catalog[dataset].image if dataset in catalog else None
+        shown: dict[str, Any] = {
+            "declared": declared,
+            "rounds": rounds,
+            "divided": found,
+            "image": image,
+            "pictures": labelling.pictures(found, image, storage),
+        }
+        return render(request, "labels.html", dataset=dataset, **shown)
 
     @app.get("/datasets/{dataset}/labels/disagreements")
     def send_disagreements(

@@ -1,5 +1,7 @@
 """The page on a dataset's labels: what was asked, what came of it, who was right."""
 
+import base64
+
 import psycopg2
 import pytest
 from psycopg2.extras import Json
@@ -141,9 +143,18 @@ def test_each_settled_round_can_be_looked_into_and_one_that_was_not_settled_is_n
         assert answer.status_code == 404 and "No round &#39;nothing&#39; of reviews was settled" in answer.text
 
 
-def test_what_rows_guidelines_and_annotators_say_is_no_markup(open_anonymous, facts, shop, monkeypatch):
-    from include.web import app
+@pytest.fixture
+def open_catalog(open_pages, shop, monkeypatch):
+    """Opens the pages with another declaration of the reviews."""
 
+    def opened(dataset):
+        monkeypatch.setattr("tests.web.conftest.REVIEWS", dataset)
+        return open_pages(lambda: shop.url)
+
+    return opened
+
+
+def test_what_rows_guidelines_and_annotators_say_is_no_markup(open_catalog, shop):
     with transaction(shop.url) as connection:
         connection.cursor().execute("UPDATE landing.shop_reviews SET body = '<script>' || body || '</script>'")
     dataset = declared(guideline="<script>look twice</script>")
@@ -152,10 +163,7 @@ def test_what_rows_guidelines_and_annotators_say_is_no_markup(open_anonymous, fa
     shop.answer(asked, **{"ann": honest, "<i>bob": contrary})
     with pytest.raises(GateRejected):
         shop.settle(asked, dataset)
-    monkeypatch.setattr("tests.web.conftest.REVIEWS", dataset)
-    client = open_anonymous(lambda: shop.url)
-    client.app.routes[-1].app.dependency_overrides[app.logged_in] = lambda: None
-    page = client.get("/datasets/reviews/labels").text
+    page = open_catalog(dataset).get("/datasets/reviews/labels").text
     assert "<script" not in page and "<i>bob" not in page
     assert "&lt;script&gt;a fine" in page and "&lt;script&gt;look twice" in page and "&lt;i&gt;bob" in page
 
@@ -237,3 +245,28 @@ def test_a_round_that_nobody_answered_and_one_of_before_agreement_by_class_was_k
         )
     shown = text_of(browser.get("/datasets/reviews/labels"))
     assert "0.500 , moderate" in shown and "ann 3 of 4 0.75 –" in shown and "Pair of annotators" not in shown
+
+
+def test_a_small_picture_is_shown_and_any_other_is_its_path(open_catalog, shop, storage, monkeypatch):
+    monkeypatch.setattr("include.web.labelling.PICTURE_BYTES", 1000)
+    query = (shop.folder / "reviews.sql").read_text()
+    (shop.folder / "reviews.sql").write_text(query.replace("r.body,", "r.body, 'shots/' || r.id AS shot,"))
+    dataset = declared(show=("shot", "body"), batch=5).model_copy(update={"image": "shot"})
+    shop.curated("run_1", dataset)
+    asked = shop.ask("label_1", dataset)
+    shop.answer(asked, ann=honest, bob=contrary)
+    with pytest.raises(GateRejected):
+        shop.settle(asked, dataset)
+    first, second, third, fourth, missing = shop.handed_out(asked)
+    (storage / "shots").mkdir()
+    png = b"\x89PNG\r\n\x1a\n" + bytes(9)
+    (storage / "shots" / first).write_bytes(png)
+    (storage / "shots" / second).write_bytes(png + bytes(1000))
+    (storage / "shots" / third).write_bytes(b"<svg onload='alert(1)'/>")
+    (storage / "shots" / fourth).mkdir()
+    page = open_catalog(dataset).get("/datasets/reviews/labels")
+    uri = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    assert page.text.count("<img") == 1 and f'src="{uri}" alt="shots/{first}"' in page.text
+    shown = text_of(page)
+    assert f"shots/{first}" not in shown
+    assert all(f"shots/{key}" in shown for key in (second, third, fourth, missing))

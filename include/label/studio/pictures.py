@@ -1,15 +1,13 @@
-"""Pictures inside of tasks, as data URIs (RFC 2397): Label Studio does not reach the object storage."""
+"""Pictures inside of tasks, since Label Studio does not reach the object storage; large ones scaled down."""
 
-import base64
 from collections.abc import Iterable
 from typing import Any
 
 from include.core.annotations import Item
 from include.core.errors import FatalError
+from include.label.pictures import data_uri
 from include.warehouse.files import fetch_image
 
-# PNG: W3C "Portable Network Graphics", 5.2; JPEG: ITU-T T.81, annex B, start of image and the marker after it.
-SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 # A picture as it is sent. Larger ones are scaled down.
 MOST_BYTES = 1_000_000
 # Label Studio exports a round as one JSON, its pictures included, and that is read into memory.
@@ -32,7 +30,7 @@ def with_pictures(items: Iterable[Item], column: str, storage: Any) -> list[Item
                 f"Row {item.key!r} has no picture in its column {column!r}, which annotators are shown.",
                 fix="reject such rows in the dataset's suite.",
             )
-        uri = data_uri(fetch_image(storage, path, item.key), path, item.key)
+        uri = sent(fetch_image(storage, path, item.key), path, item.key)
         total += len(uri)
         if total > MOST_BYTES_IN_ALL:
             raise FatalError(
@@ -44,20 +42,17 @@ def with_pictures(items: Iterable[Item], column: str, storage: Any) -> list[Item
     return shown
 
 
-def data_uri(data: bytes, path: str, row: str) -> str:
+def sent(data: bytes, path: str, row: str) -> str:
     """The picture as a data URI: as it is, or scaled down as a JPEG if it has more than MOST_BYTES.
 
-    Raises FatalError for what is neither PNG nor JPEG (an SVG may hold a script), and for a large, broken one.
+    Raises FatalError for what is neither PNG nor JPEG, and for a large one that is broken.
     """
-    kind = next((kind for sign, kind in SIGNATURES.items() if data.startswith(sign)), None)
-    if kind is None:
+    if (uri := data_uri(data)) is None:
         raise FatalError(
             f"The picture {path} of row {row!r} is neither PNG nor JPEG.",
             fix="store it as one of them, or reject such rows in the dataset's suite.",
         )
-    if len(data) > MOST_BYTES:
-        kind, data = "image/jpeg", _scaled(data, path, row)
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return uri if len(data) <= MOST_BYTES else str(data_uri(_scaled(data, path, row)))
 
 
 def _scaled(data: bytes, path: str, row: str) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from include.core.annotations import Item
 from include.core.errors import FatalError
 from include.label.studio import pictures
-from include.label.studio.pictures import MOST_BYTES, data_uri, with_pictures
+from include.label.studio.pictures import MOST_BYTES, sent, with_pictures
 from include.label.studio.round import Projects
 from include.label.tools import Server, tool
 from include.specs import Labelling
@@ -50,14 +50,14 @@ def test_a_picture_goes_with_its_task_byte_for_byte_whatever_its_name(tmp_path, 
 def test_a_large_picture_is_scaled_down_and_keeps_its_proportions():
     large = picture(".png", height=1500, width=3000, noise=1)
     assert len(large) > 10 * MOST_BYTES
-    made = embedded(data_uri(large, "large.png", "a"), "image/jpeg")
+    made = embedded(sent(large, "large.png", "a"), "image/jpeg")
     height, width = cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR).shape[:2]
     assert len(made) <= MOST_BYTES and width == 2 * height and width >= 800
-    assert data_uri(large, "large.png", "a") == data_uri(large, "large.png", "a")
+    assert sent(large, "large.png", "a") == sent(large, "large.png", "a")
 
 
 def test_a_long_narrow_picture_keeps_a_pixel_of_its_shorter_side():
-    made = embedded(data_uri(picture(".png", height=1, width=600_000, noise=1), "a.png", "a"), "image/jpeg")
+    made = embedded(sent(picture(".png", height=1, width=600_000, noise=1), "a.png", "a"), "image/jpeg")
     assert cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR).shape[:2] == (1, 1600)
 
 
@@ -87,12 +87,12 @@ def test_what_is_no_picture_of_the_storage_is_refused_with_its_row(tmp_path, pat
 
 def test_a_large_picture_that_is_broken_is_refused():
     with pytest.raises(FatalError, match="cannot be read to be scaled down"):
-        data_uri(b"\xff\xd8\xff" + bytes(MOST_BYTES), "broken.jpg", "a")
+        sent(b"\xff\xd8\xff" + bytes(MOST_BYTES), "broken.jpg", "a")
 
 
 def test_more_pictures_than_a_round_can_carry_are_refused_with_a_batch_that_can(tmp_path, monkeypatch):
     (tmp_path / "one.png").write_bytes(picture(".png"))
-    monkeypatch.setattr(pictures, "MOST_BYTES_IN_ALL", 2 * len(data_uri(picture(".png"), "", "")))
+    monkeypatch.setattr(pictures, "MOST_BYTES_IN_ALL", 2 * len(sent(picture(".png"), "", "")))
     assert len(with_pictures([item("one.png", key) for key in "ab"], "photo", tmp_path)) == 2
     with pytest.raises(FatalError, match="first 3 rows") as error:
         with_pictures([item("one.png", key) for key in "abcd"], "photo", tmp_path)
