@@ -156,10 +156,10 @@ class Asked(Ref):
 class LabelResult(Ref):
     """What came of a round: `answers` to `answered` items by `annotators`, and `labels` rows that have one now.
 
-    `agreement` is the measure with its value and interval, `audit` how right a model or rules were where people
-    checked them, `skill` how right each annotator was on gold items; `given` counts all labels by
-    class and origin. All of it was landed in `batch`. `score` is the accuracy of a model of all labels so far on
-    `validation` rows that it did not learn from; None where none was measured.
+    `agreement` is the measure with its value and interval, over all, by class and by pair of annotators; `audit`
+    how right a model or rules were where people checked them, `skill` how right each annotator was on gold items;
+    `given` counts all labels by class and origin. All of it was landed in `batch`. `score` is the accuracy of a
+    model of all labels so far on `validation` rows that it did not learn from; None where none was measured.
     """
 
     dataset: str

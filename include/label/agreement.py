@@ -1,8 +1,9 @@
 """How far annotators agree beyond chance: overall, by class and by pair, with intervals and in words."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.label)
 
@@ -27,6 +28,8 @@ WORDS = ((0.2, "slight"), (0.4, "fair"), (0.6, "moderate"), (0.8, "substantial")
 COVERAGE = 0.95
 # Numbers that a batch of resamples holds at once, which bounds its memory to some 100 MB.
 BATCH = 4_000_000
+# Pairs that a round keeps on record: of 30 annotators there are 435.
+PAIRS_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,17 @@ class Report:
     overall: Agreement
     classes: dict[str, Agreement]
     pairs: dict[tuple[str, str], Agreement]
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON: the overall agreement's fields, and `classes`, `pairs` (the PAIRS_KEPT that agree least, those
+        first, each with the names of its `pair`) and `of_pairs`, how many there are."""
+        least = sorted(self.pairs.items(), key=lambda one: (one[1].value is None, one[1].value, one[0]))
+        return {
+            **asdict(self.overall),
+            "classes": {label: asdict(found) for label, found in self.classes.items()},
+            "pairs": [{"pair": list(names), **asdict(found)} for names, found in least[:PAIRS_KEPT]],
+            "of_pairs": len(self.pairs),
+        }
 
 
 def agreement(votes: Votes, measure: str = "krippendorff", *, seed: int, resamples: int = 1000) -> Agreement:
@@ -102,6 +116,8 @@ def by_pair(
 ) -> dict[tuple[str, str], Agreement]:
     """Agreement of each two annotators that share an item, over the items that they share."""
     pairs, item, first, second = coefficients.shared(votes)
+    if not len(pairs):
+        return {}
     order = np.lexsort((item, pairs))
     known, starts = np.unique(pairs[order], return_index=True)
     found = {}

@@ -42,15 +42,16 @@ class Server:
         return f"Server({self.url!r})"
 
 
-def tool(declared: Labelling, storage: Any, server: Server | None) -> Tool:
-    """The declared tool: `storage` is the object storage's root, for sheets; `server` is the annotation server.
+def tool(declared: Labelling, storage: Any, server: Server | None, image: str | None = None) -> Tool:
+    """The declared tool: `storage` is the object storage's root, for sheets and for pictures, whose paths are in
+    the column `image`; `server` is the annotation server.
 
     What is answered in Airflow's forms comes as sheets too.
     """
     if declared.tool == "label_studio" and server is not None:
         from include.label.studio.round import Projects
 
-        return Projects(server)
+        return Projects(server, image=image, storage=storage)
     from include.label.hand_over import Sheets
 
     return Sheets(storage)

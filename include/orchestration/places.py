@@ -69,7 +69,7 @@ def annotation_tool(dataset: "Dataset") -> "Tool":
     server = None
     if declared.connection is not None:
         server = Server(site_url(declared.connection), _connection(declared.connection).password or "")
-    return tool(declared, storage(), server)
+    return tool(declared, storage(), server, dataset.image)
 
 
 def handed_out(source: "Source") -> "Outside":

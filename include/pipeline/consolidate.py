@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from include.core.annotations import Annotation
 from include.core.errors import FatalError
 from include.core.seeds import seed_of
-from include.label.annotators import below, on_gold, skill
+from include.label.annotators import GoldScore, below, on_gold, skill
 from include.label.consolidate import NOTHING, Besides, consolidate
 from include.label.out_of_sample import out_of_sample
 from include.label.votes import Votes
@@ -34,6 +34,21 @@ def votes_of(answers: Sequence[Annotation]) -> list[tuple[str, str, str]]:
     return [(a.item, a.annotator, label) for a in answers if not a.skipped and (label := a.choice()) is not None]
 
 
+def as_skill(scores: Sequence[GoldScore]) -> dict[str, Any]:
+    """The scores on gold items as a result's `skill`: by annotator, of those who answered one."""
+    return {
+        s.annotator: {
+            "right": s.right,
+            "answered": s.answered,
+            "accuracy": s.accuracy,
+            "low": s.low,
+            "high": s.high,
+        }
+        for s in scores
+        if s.answered
+    }
+
+
 def labels_of(
     connection: Connection,
     dataset: Dataset,
@@ -53,11 +68,7 @@ def labels_of(
     scores = on_gold(Votes.of(said, declared.classes), gold)
     poor = below(scores, declared.min_skill) if declared.min_skill is not None else ()
     said = [vote for vote in said if vote[1] not in poor]
-    told = {
-        s.annotator: {"right": s.right, "answered": s.answered, "accuracy": s.accuracy}
-        for s in scores
-        if s.answered
-    }
+    told = as_skill(scores)
     warnings = tuple(f"{who} is below {declared.min_skill} on gold items and has no say" for who in poor)
     if not said:
         return Outcome(skill=told, warnings=warnings)

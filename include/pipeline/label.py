@@ -10,7 +10,7 @@ from include.core.errors import FatalError
 from include.core.refs import Asked, Gated
 from include.label.tools import Tool
 from include.specs import Dataset, Labelling
-from include.warehouse import label_rounds
+from include.warehouse import label_queue, label_rounds
 from include.warehouse.connection import take_turns, transaction
 from include.warehouse.staging import queue_name, table_name
 
@@ -33,6 +33,7 @@ def set_aside(warehouse_url: str, dataset: Dataset, gated: Gated) -> Gated:
                 queue, label, sql.Identifier("staging", gated.table)
             )
         )
+        label_queue.open_to_readers(cursor, dataset.name, labelling_of(dataset).show)
     log.info("%s rows of %s have a label, %s wait for one", parted.passed, dataset.name, parted.unlabelled)
     return parted
 

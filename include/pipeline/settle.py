@@ -106,10 +106,11 @@ def _take_turns(connection: Connection, dataset: Dataset) -> None:
 def _settled(
     connection: Connection, dataset: Dataset, asked: Asked, taken: Judged, rows: "Rows | None", *, at: datetime
 ) -> LabelResult:
-    from include.label.agreement import agreement
+    from include.label.agreement import report
     from include.label.agreement_gate import judge
+    from include.label.annotators import on_gold
     from include.label.votes import Votes
-    from include.pipeline.consolidate import Outcome, labels_of, votes_of
+    from include.pipeline.consolidate import Outcome, as_skill, labels_of, votes_of
 
     declared = labelling_of(dataset)
     answers = tuple(
@@ -125,11 +126,12 @@ def _settled(
         return LabelResult(
             dataset=dataset.name, run=asked.run, **counts, faults=faults, labels=0, decision=decision
         )
-    found = agreement(votes, declared.measure, seed=seed_of(dataset.name, declared.seed, "agreement"))
-    decision = judge(found, declared.min_agreement)
-    outcome, audit, more = Outcome(), dict[str, Any](), list[Label]()
+    found = report(votes, declared.measure, seed=seed_of(dataset.name, declared.seed, "agreement"))
+    decision = judge(found.overall, declared.min_agreement)
+    gold = label_rounds.gold_so_far(connection, dataset.name)
+    # Of a round that is refused its own answers alone tell who was wrong.
+    outcome, audit, more = Outcome(skill=as_skill(on_gold(votes, gold))), dict[str, Any](), list[Label]()
     if decision.decision != "reject":
-        gold = label_rounds.gold_so_far(connection, dataset.name)
         outcome = labels_of(
             connection, dataset, _answers(connection, dataset, answers),
             declared=declared, gold=gold, run=asked.run, rows=rows,
@@ -144,7 +146,7 @@ def _settled(
         decision = decision.model_copy(update={"warnings": (*decision.warnings, *warnings)})
     return LabelResult(
         dataset=dataset.name, run=asked.run, **counts, faults=faults, labels=len(news.labels),
-        agreement=asdict(found), audit=audit, skill=outcome.skill,
+        agreement=found.facts(), audit=audit, skill=outcome.skill,
         given=tuple(given(connection, dataset.name)), score=score, validation=validation, decision=decision,
         batch=batch.batch,
     )  # fmt: skip

@@ -154,6 +154,13 @@ def record_result(connection: Connection, result: LabelResult, at: datetime) -> 
         )  # fmt: skip
 
 
+def settled(connection: Connection, dataset: str, run: str) -> bool:
+    """Whether something came of the run's round, be it a refusal."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM sluice.label_results WHERE dataset = %s AND run = %s", (dataset, run))
+        return cursor.rowcount > 0
+
+
 def results(connection: Connection, dataset: str) -> list[LabelResult]:
     """What came of every round so far, in their order."""
     with connection.cursor() as cursor:

@@ -94,7 +94,35 @@ def land_labels(connection: Connection, dataset: str, news: News, at: datetime) 
         changes=(answers, labels),
         skip_unchanged=True,
     )
-    return land(connection, batch, at)
+    landed = land(connection, batch, at)
+    if news.answers:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL(
+                    "GRANT SELECT (item, annotator, label, round, _seq_from) ON landing.{} TO sluice_reader"
+                ).format(sql.Identifier(f"{source}_answers"))
+            )
+    return landed
+
+
+def answers_of(connection: Connection, dataset: str, run: str) -> list[tuple[str, str, str]]:
+    """(item, annotator, class) of each answer of the round that is one class, whatever was said later.
+
+    Readers may ask, too.
+    """
+    name = f"{label_source(dataset)}_answers"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(format('landing.%%I', %s::text)) IS NOT NULL", (name,))
+        if cursor.fetchone() != (True,):
+            return []
+        cursor.execute(
+            sql.SQL(
+                "SELECT DISTINCT ON (item, annotator) item, annotator, label FROM landing.{}"
+                " WHERE round = %s AND label IS NOT NULL ORDER BY item, annotator, _seq_from DESC"
+            ).format(sql.Identifier(name)),
+            (run,),
+        )
+        return cursor.fetchall()
 
 
 def known_answers(connection: Connection, dataset: str) -> list[Annotation]:

@@ -1,6 +1,7 @@
 """The web app: Datasets and Data Docs, server-rendered, without a script, for a logged-in user only."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_view
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from include.core.errors import FatalError, SluiceError
@@ -19,11 +20,13 @@ from include.warehouse import exports
 from include.warehouse.versions import list_versions
 from include.web import figures, labelling, lineage, queries
 from include.web.export_files import blocks, export_file, media_type
-from include.web.pages import REPORT_HEADERS, render
+from include.web.pages import PAGE_HEADERS, REPORT_HEADERS, render
 from include.web.report_files import report_file
 
 PAGE_SIZE = 50
 VERSIONS_SHOWN = 10
+# Disputed rows of a round: as many as people talk over at one table.
+ROWS_SHOWN = 20
 # A comparison reads both versions whole.
 DIFF_SECONDS = 60
 
@@ -43,6 +46,7 @@ def create_app(
         title="Sluice", dependencies=[Depends(logged_in)], docs_url=None, redoc_url=None, openapi_url=None
     )  # fmt: skip
     catalog = {dataset.name: dataset for dataset in datasets}
+    _serve_labels(app, catalog, warehouse_url, storage)
     _serve_datasets(app, catalog, warehouse_url)
     _serve_exports(app, warehouse_url, storage)
     _serve_reports(app, catalog, warehouse_url, reports)
@@ -94,15 +98,6 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
             others = figures.readable(list_versions(connection, dataset), but=after)
         return render(request, "diff.html", found=found, others=others)
 
-    @app.get("/datasets/{dataset}/labels")
-    def show_labels(request: Request, dataset: str) -> Response:
-        with queries.reading(warehouse_url()) as connection:
-            rounds = labelling.rounds(connection, dataset)
-        declared = catalog[dataset].labelling if dataset in catalog else None
-        if declared is None and not rounds:
-            raise HTTPException(404, f"Dataset {dataset!r} declares no labelling.")
-        return render(request, "labels.html", dataset=dataset, declared=declared, rounds=rounds)
-
     @app.get("/datasets/{dataset}/{version}")
     def show_version(request: Request, dataset: str, version: int) -> Response:
         with queries.reading(warehouse_url()) as connection:
@@ -120,6 +115,41 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
             "decided_by": lineage.rows_decided_by(found.manifest),
         }
         return render(request, "version.html", **shown)
+
+
+def _serve_labels(
+    app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url: Callable[[], str], storage: Callable[[], Any]
+) -> None:
+    @app.get("/datasets/{dataset}/labels")
+    def show_labels(request: Request, dataset: str, run: str = Query("", alias="round")) -> Response:
+        declared = catalog[dataset].labelling if dataset in catalog else None
+        with queries.reading(warehouse_url()) as connection:
+            rounds = labelling.rounds(connection, dataset)
+            found = labelling.divided(connection, dataset, declared, run or labelling.newest(rounds), ROWS_SHOWN)
+        if declared is None and not rounds:
+            raise HTTPException(404, f"Dataset {dataset!r} declares no labelling.")
+        image = catalog[dataset].image if dataset in catalog else None
+        shown: dict[str, Any] = {
+            "declared": declared,
+            "rounds": rounds,
+            "divided": found,
+            "image": image,
+            "pictures": labelling.pictures(found, image, storage),
+        }
+        return render(request, "labels.html", dataset=dataset, **shown)
+
+    @app.get("/datasets/{dataset}/labels/disagreements")
+    def send_disagreements(
+        dataset: str, run: str = Query("", alias="round"), most: int = Query(ROWS_SHOWN, ge=1, le=10_000)
+    ) -> Response:
+        """The page's rows that divide the annotators, as JSON."""
+        declared = catalog[dataset].labelling if dataset in catalog else None
+        with queries.reading(warehouse_url()) as connection:
+            run = run or labelling.newest(labelling.rounds(connection, dataset))
+            found = labelling.divided(connection, dataset, declared, run, most)
+        if found is None:
+            raise HTTPException(404, f"No round of {dataset!r} was settled.")
+        return JSONResponse(asdict(found), headers=PAGE_HEADERS)
 
 
 def _serve_exports(app: FastAPI, warehouse_url: Callable[[], str], storage: Callable[[], Any]) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -118,6 +119,24 @@ def test_by_pair_tells_who_differs_over_the_items_that_they_share(drawn):
     some = by_pair(votes_of(("neg", "neg", None), ("pos", "neg", None), (None, "pos", "pos")), "cohen", seed=1)
     assert {pair: a.items for pair, a in some.items()} == {("ann", "bob"): 2, ("bob", "cid"): 1}
     assert some["bob", "cid"].value is None
+
+
+def test_without_a_shared_item_there_is_no_pair(drawn):
+    found = report(votes_of(("neg", None), (None, "pos")), seed=2)
+    assert found.overall.value is None and found.pairs == {}
+
+
+def test_the_facts_of_a_report_are_json_and_name_the_pairs_that_agree_least_first(drawn, monkeypatch):
+    monkeypatch.setattr("include.label.agreement.PAIRS_KEPT", 2)
+    found = report(drawn, "cohen", seed=2)
+    facts = json.loads(json.dumps(found.facts()))
+    assert {name: facts[name] for name in ("value", "low", "high", "words")} == {
+        "value": found.overall.value, "low": found.overall.low, "high": found.overall.high, "words": "moderate"
+    }  # fmt: skip
+    assert list(facts["classes"]) == list(CLASSES) and facts["classes"]["neg"]["items"] == 300
+    assert facts["of_pairs"] == 3 and len(facts["pairs"]) == 2
+    assert all("cid" in one["pair"] and one["value"] < 0.6 for one in facts["pairs"])
+    assert facts["pairs"][0]["value"] <= facts["pairs"][1]["value"]
 
 
 def test_a_report_has_all_of_it(drawn):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.core.errors import FatalError
+from include.core.errors import FatalError, GateRejected
 from include.label.hand_over import Sheets
 from include.specs import Prelabel
 from include.specs.rules import Keyword, Regex, Sql
@@ -120,6 +120,7 @@ def test_gold_items_tell_how_right_annotators_are_and_who_is_surely_poor_has_no_
     shop.answer(asked, ann=honest, bob=one_in_ten_wrong, eve=contrary, mal=contrary)
     result = shop.settle(asked, dataset)
     assert (result.skill["ann"]["accuracy"], result.skill["eve"]["accuracy"]) == (1, 0)
+    assert result.skill["ann"]["low"] > 0.7 and result.skill["eve"]["high"] < 0.3
     assert [warning.split()[0] for warning in result.decision.warnings[-2:]] == ["eve", "mal"]
     labels = dict(shop.rows("SELECT key, label FROM landing.labels_reviews_labels"))
     assert labels.keys() == set(shop.handed_out(asked)) - gold
@@ -193,3 +194,20 @@ def test_an_unknown_strategy_is_refused_with_those_that_there_are(shop):
     shop.curated("run_1")
     with pytest.raises(FatalError, match=r"(?s)tea_leaves.*random"):
         shop.ask("label_1", declared(choose="tea_leaves"))
+
+
+def test_a_refused_round_tells_who_was_wrong_on_its_gold_items(shop):
+    with_known(shop)
+    dataset = declared(gold=0.3, batch=35)
+    shop.curated("run_1", dataset)
+    asked = shop.ask("label_1", dataset)
+    shop.answer(asked, ann=honest, eve=contrary)
+    with pytest.raises(GateRejected):
+        shop.settle(asked, dataset)
+    ((skill, agreement),) = shop.rows("SELECT skill, agreement FROM sluice.label_results")
+    assert {who: (one["right"], one["answered"]) for who, one in skill.items()} == {
+        "ann": (15, 15),
+        "eve": (0, 15),
+    }
+    assert agreement["pairs"][0]["pair"] == ["ann", "eve"] and agreement["pairs"][0]["words"] == "poor"
+    assert agreement["classes"].keys() == set(CLASSES)

@@ -41,8 +41,8 @@ def test_every_route_asks_for_a_login(open_anonymous, facts):
 
     (app,) = [route.app for route in open_anonymous(lambda: facts.url).app.routes if route.path == "/sluice"]
     asked = {route.path: [d.call for d in route.dependant.dependencies] for route in app.routes}
-    # And the files of exports.
-    assert len(asked) == len(PAGES) + 1
+    # And the files of exports, and what divided annotators as JSON.
+    assert len(asked) == len(PAGES) + 2
     assert all(logged_in in calls for calls in asked.values())
 
 

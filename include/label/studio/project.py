@@ -195,7 +195,12 @@ def _titled(studio: Studio, title: str, fields: Iterable[str]) -> list[Mapping[s
 
 
 def _held(studio: Studio, project: int) -> list[dict[str, Any]]:
-    return listing(studio.get, project, ("meta", "data", "total_annotations", "cancelled_annotations"))
+    """The project's tasks. Their data, which may be pictures, are asked for only where a key is in no meta."""
+    fields = ("meta", "total_annotations", "cancelled_annotations")
+    found = listing(studio.get, project, fields)
+    if all(key_of(task) is not None for task in found):
+        return found
+    return listing(studio.get, project, ("data", *fields))
 
 
 def _remove_copies(studio: Studio, project: int) -> int:

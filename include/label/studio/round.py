@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from include.core.annotations import Annotation, Item, Labelled
 from include.label.formats.judge import Fault, Judged, judge
@@ -11,7 +12,8 @@ from include.label.formats.label_studio import labelled_of, to_tasks
 from include.label.studio import project as projects
 from include.label.studio.connection import Studio
 from include.label.studio.interface import Question, Shown, interface
-from include.label.studio.tasks import key_of
+from include.label.studio.pictures import with_pictures
+from include.label.studio.tasks import KEY, key_of
 from include.label.tools import Server
 from include.specs import Labelling
 from include.warehouse.staging import slug
@@ -20,10 +22,16 @@ log = logging.getLogger(__name__)
 
 
 class Projects:
-    """The projects of the server: one a round, so that a row can be asked about again in a later one."""
+    """The projects of the server: one a round, so that a row can be asked about again in a later one.
 
-    def __init__(self, server: Server) -> None:
+    `image` is the dataset's column of paths below `storage`, the object storage's root: where it is shown, tasks
+    carry the pictures.
+    """
+
+    def __init__(self, server: Server, *, image: str | None = None, storage: Any = None) -> None:
         self._server = server
+        self._image = image
+        self._storage = storage
 
     def place(self, dataset: str, run: str) -> str:
         """The project's title. The run's own part comes first, since a title is cut at 50 characters."""
@@ -31,7 +39,9 @@ class Projects:
 
     def send(self, place: str, items: Sequence[Item], declared: Labelling) -> None:
         """Make the project, and send the tasks that it does not hold yet."""
-        shown = [Shown(column) for column in declared.show]
+        if self._image in declared.show:
+            items = with_pictures(items, self._image, self._storage)
+        shown = [Shown(column, "image" if column == self._image else "text") for column in declared.show]
         question = Question(column=declared.show[0], labels=declared.classes, hint=declared.question)
         with Studio(self._server.url, self._server.token) as studio:
             project = projects.ensure_project(
@@ -81,14 +91,20 @@ class Projects:
 
 
 def _said_of(column: str, item: Item) -> Item:
-    """The item with its predictions on the column that the question is about, where the tool looks for them."""
+    """The item as the tool takes it: predictions are on the column that the question is about, the key is in the
+    meta as well, where it is asked for without the data, and what is missing is empty, since null is refused."""
 
     def placed(said: Annotation) -> Annotation:
         regions = tuple(r.model_copy(update={"extra": {**r.extra, "to_name": column}}) for r in said.regions)
         score = {"score": regions[0].score} if regions else {}
         return said.model_copy(update={"regions": regions, "extra": {**said.extra, **score}})
 
-    return item.model_copy(update={"predictions": tuple(map(placed, item.predictions))})
+    told = {
+        "data": {name: "" if value is None else value for name, value in item.data.items()},
+        "predictions": tuple(map(placed, item.predictions)),
+        "extra": {**item.extra, "meta": {KEY: item.key}},
+    }
+    return item.model_copy(update=told)
 
 
 def _named(one: Labelled, people: dict[str, str]) -> Labelled:

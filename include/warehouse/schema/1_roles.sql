@@ -6,7 +6,8 @@
 -- sluice.erase_labelling() and sluice.retire(), by which quarantined rows, the keys of labelled ones and versions leave
 -- for an erasure, which is on record, and sluice.drop_old(), by which a version leaves that a dataset's retention
 -- does not keep.
--- sluice_reader reads datasets, quarantine and facts: the role for people and training jobs.
+-- sluice_reader reads datasets, quarantine and facts: the role for people and training jobs. Of rows that may be labelled it
+-- reads the columns that annotators are shown.
 
 DO $$
 DECLARE

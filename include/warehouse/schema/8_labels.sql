@@ -156,3 +156,7 @@ REVOKE EXECUTE ON FUNCTION sluice.erase_labelling FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sluice.erase_labelling TO sluice_writer;
 
 RESET ROLE;
+
+-- Of landing and staging readers see columns that are granted to them one by one: who answered what in a round, and of
+-- the rows that may be labelled what annotators are shown.
+GRANT USAGE ON SCHEMA landing, staging TO sluice_reader;

@@ -23,6 +23,7 @@ class StandIn:
         self.tasks: list[dict[str, Any]] = []
         self.projects: list[dict[str, Any]] = []
         self.asked: list[tuple[str, str]] = []
+        self.included: list[list[str]] = []
         self.access: list[str] = []
         self.before: Callable[[str, str], tuple[int, bytes, dict[str, str]] | None] = lambda method, path: None
         self._number = 0
@@ -48,7 +49,8 @@ class StandIn:
         if path == "/api/users/":
             return 200, [{"id": 7, "email": "ann@example.org"}]
         if path == "/api/tasks":
-            return 200, self._page(int(query["page"]), int(query["page_size"]))
+            self.included.append(query["include"].split(","))
+            return 200, self._page(int(query["page"]), int(query["page_size"]), self.included[-1])
         if parts[-1] == "annotations":
             return 200, next(task["annotations"] for task in self.tasks if task["id"] == int(parts[2]))
         if method == "DELETE":
@@ -69,8 +71,10 @@ class StandIn:
             return 200, self.tasks
         return 200, {"task_number": len(self.tasks)}
 
-    def _page(self, page: int, size: int) -> dict[str, Any]:
-        return {"total": len(self.tasks), "tasks": self.tasks[(page - 1) * size : page * size]}
+    def _page(self, page: int, size: int, fields: list[str]) -> dict[str, Any]:
+        tasks = self.tasks[(page - 1) * size : page * size]
+        told = [{name: task[name] for name in fields if name in task} for task in tasks]
+        return {"total": len(self.tasks), "tasks": told}
 
 
 @contextmanager

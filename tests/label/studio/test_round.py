@@ -42,6 +42,11 @@ def test_a_round_s_project_shows_the_declared_columns_and_asks_the_question(stan
     assert [task["data"]["body"] for task in stand_in.tasks] == ["text of a", "text of b", "text of c"]
 
 
+def test_what_is_missing_is_shown_empty_since_the_server_refuses_null(stand_in, projects):
+    projects.send("a round", [Item(key="a", data={"body": "text", "stars": None})], DECLARED)
+    assert stand_in.tasks[0]["data"]["stars"] == ""
+
+
 def test_answers_come_back_with_who_gave_them_and_what_cannot_be_taken_is_told(stand_in, projects):
     place = projects.place("reviews", "run")
     projects.send(place, ITEMS, DECLARED)
