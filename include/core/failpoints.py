@@ -7,6 +7,7 @@ the function back as it is, so a step costs what it would cost without. docs/adr
 import logging
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -67,8 +68,9 @@ class Fault:
         return cls(step, action, int(hit or "1"))
 
 
-# How often each step was reached, in a process that may be broken.
+# How often each step was reached, in a process that may be broken; threads may reach one at once.
 hits: Counter[str] = Counter()
+_counting = threading.Lock()
 _switched_on = os.environ.get(SWITCH) == SWITCHED_ON
 _armed: Fault | None = None
 
@@ -100,8 +102,10 @@ def arm(fault: Fault) -> None:
 def _breakable(name: str, step: Step) -> Step:
     @wraps(step)
     def reached(*args: Any, **kwargs: Any) -> Any:
-        hits[name] += 1
-        if _armed is None or _armed.step != name or _armed.hit != hits[name]:
+        with _counting:
+            hits[name] += 1
+            hit = hits[name]
+        if _armed is None or _armed.step != name or _armed.hit != hit:
             return step(*args, **kwargs)
         return _break(_armed, step, *args, **kwargs)
 

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from include.core.batch import Column, Standing, Table
 from include.core.failpoints import failpoint
 from include.core.shape import differences, former, widens
-from include.warehouse.tables import Landed, create, index, landing_table, refuse_bad_columns
+from include.warehouse.tables import Landed, create, index, landing_table, new_landed, refuse_bad_columns
 
 NEWEST = """
 SELECT DISTINCT ON (table_name) table_name, landing_table, columns, former, key, storage, left_out
@@ -51,8 +51,7 @@ class Shapes:
         """The landing table, as `table` needs it. One that is new must still be completed."""
         before = self.landed.get(table.name)
         if before is None or self.lacks(table.name):
-            names = tuple(column.name for column in table.columns)
-            landed = Landed(landing_table(self.source, table.name), table, names)
+            landed = new_landed(self.source, table)
             create(self.cursor, landed)
         elif before.table == table:
             return before

@@ -13,7 +13,6 @@ from include.core.failpoints import failpoint
 from include.warehouse.tables import Landed
 
 PIPE_BUFFER = 1024 * 1024
-INDEX_MEMORY = "256MB"
 
 
 @failpoint("landing.fill")
@@ -24,10 +23,7 @@ def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot) -> in
     """
     names = sql.SQL(", ").join(map(sql.Identifier, landed.columns))
     command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary, FREEZE)").format(landed.now, names)
-    count = pour(cursor, command, snapshot)
-    # The index that follows is sorted in memory, and by more than one process where the server has some to spare.
-    cursor.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(sql.Literal(INDEX_MEMORY)))
-    return count
+    return pour(cursor, command, snapshot)
 
 
 def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot) -> int:

@@ -17,14 +17,18 @@ OWN_COLUMNS = ("_seq_from", "_seq_to", "_batch")
 NOW, PAST = "__now", "__past"
 # How full (%) pages of open rows are made: a row's next version that finds room beside it needs no index entry.
 ROOM = 90
+INDEX_MEMORY = "256MB"
 LONGEST_NAME = 63 - len(PAST)
 # Until a snapshot has filled it, the table of the open rows is no partition and lacks what they have in common.
+CREATE_OPEN = (
+    "CREATE TABLE {now} ({columns}, _seq_to bigint,"
+    " CONSTRAINT open CHECK ((_seq_to IS NULL) IS NOT NULL AND _seq_to IS NULL)) WITH (fillfactor = {room})"
+)
 CREATE = (
     "CREATE TABLE {parent} ({columns}, _seq_from bigint NOT NULL, _seq_to bigint, _batch bigint NOT NULL)"
     " PARTITION BY LIST ((_seq_to IS NULL))",
     "CREATE TABLE {past} PARTITION OF {parent} FOR VALUES IN (false)",
-    "CREATE TABLE {now} ({columns}, _seq_to bigint,"
-    " CONSTRAINT open CHECK ((_seq_to IS NULL) IS NOT NULL AND _seq_to IS NULL)) WITH (fillfactor = {room})",
+    CREATE_OPEN,
 )
 # A new column's default is not stored with the rows that are there. The constraint, in the words of a partition's
 # own, spares ATTACH a look at each.
@@ -83,19 +87,19 @@ def landing_table(source: str, table: str) -> str:
     return f"{name.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}_{digest}"
 
 
+def new_landed(source: str, table: Table) -> Landed:
+    """A table that is landed for the first time, under the names that it has at its source."""
+    return Landed(landing_table(source, table.name), table, tuple(column.name for column in table.columns))
+
+
 @failpoint("landing.create")
 def create(cursor: Cursor, landed: Landed) -> None:
     """Make the landing table, which takes open rows until it is completed, but can be read only then.
 
     Raises FatalError for columns that cannot be landed.
     """
-    refuse_bad_columns(landed.table)
-    columns = [
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column.type))
-        for name, column in zip(landed.columns, landed.table.columns, strict=True)
-    ]
     try:
-        _run(cursor, CREATE, landed, columns=sql.SQL(", ").join(columns), room=sql.Literal(ROOM))
+        run(cursor, CREATE, landed, **definition(landed))
     except psycopg2.errors.DuplicateTable as error:
         raise FatalError(
             f"landing.{landed.name} exists, and belongs to another source or table of the same joined name.",
@@ -103,9 +107,21 @@ def create(cursor: Cursor, landed: Landed) -> None:
         ) from error
 
 
+def definition(landed: Landed) -> dict[str, sql.Composable]:
+    """What the table of the open rows is made of. Raises FatalError for columns that cannot be landed."""
+    refuse_bad_columns(landed.table)
+    columns = [
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column.type))
+        for name, column in zip(landed.columns, landed.table.columns, strict=True)
+    ]
+    return {"columns": sql.SQL(", ").join(columns), "room": sql.Literal(ROOM)}
+
+
 def complete(cursor: Cursor, landed: Landed, sequence: int, batch: int) -> None:
     """Give the rows that are there, if any, the numbers that they have in common, and the table its indexes."""
-    _run(cursor, COMPLETE, landed, sequence=sql.Literal(sequence), batch=sql.Literal(batch))
+    run(cursor, COMPLETE, landed, sequence=sql.Literal(sequence), batch=sql.Literal(batch))
+    # The index is sorted in memory, and by more than one process where the server has some to spare.
+    cursor.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(sql.Literal(INDEX_MEMORY)))
     index(cursor, landed)
 
 
@@ -139,6 +155,7 @@ def refuse_bad_columns(table: Table) -> None:
             )
 
 
-def _run(cursor: Cursor, commands: tuple[str, ...], landed: Landed, **parts: sql.Composable) -> None:
+def run(cursor: Cursor, commands: tuple[str, ...], landed: Landed, **parts: sql.Composable) -> None:
+    """Run the commands, in which {parent}, {now}, {past} and the `parts` stand for what they name."""
     for command in commands:
         cursor.execute(sql.SQL(command).format(parent=landed.parent, now=landed.now, past=landed.past, **parts))
