@@ -224,11 +224,13 @@ class TableSnapshot:
     """A table's whole content at the batch's end. Where the table has a history, what differs continues it.
 
     `copy_to(target)` writes COPY BINARY of the table's columns in order into `target`: a stream, never rows as
-    Python objects. It returns the number of rows.
+    Python objects. It returns the number of rows. `parts`, if there are any, together hold the same rows, and can
+    be copied at once, each by a thread of its own.
     """
 
     table: Table
     copy_to: Callable[[IO[bytes]], int]
+    parts: tuple["TableSnapshot", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

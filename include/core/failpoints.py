@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 # Every step that can be broken, in the order in which a run meets them: of a collection, a curation, a round of
 # labelling, an export.
 COLLECTING = (
-    "source.lock", "source.check", "publication.put", "slot.drop", "slot.create", "snapshot.open", "snapshot.copy",
-    "stream.start", "stream.relation", "stream.update", "stream.truncate", "stream.batch", "pass.settle",
-    "landing.create", "landing.adapt", "landing.copy", "landing.merge", "landing.fill", "landing.index",
-    "landing.retake", "landing.record", "landing.land", "landing.commit", "acknowledgement",
+    "source.lock", "source.check", "landing.sweep", "publication.put", "slot.drop", "slot.create", "snapshot.open",
+    "snapshot.copy", "stream.start", "stream.relation", "stream.update", "stream.truncate", "stream.batch",
+    "pass.settle", "landing.apart", "landing.part", "landing.create", "landing.adapt", "landing.copy",
+    "landing.merge", "landing.fill", "landing.takeover", "landing.index", "landing.retake", "landing.record",
+    "landing.land", "landing.commit", "acknowledgement",
 )  # fmt: skip
 CURATING = (
     "build.create", "build.commit", "checkpoint.run", "gate.judge", "gate.pass", "gate.quarantine", "report.draft",

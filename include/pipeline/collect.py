@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from psycopg2.extensions import connection as Connection
+
 from include.core.batch import Batch
 from include.core.errors import FatalError
 from include.core.failpoints import failpoint
@@ -13,6 +15,7 @@ from include.core.pseudonyms import PseudonymKey
 from include.core.refs import BatchRef
 from include.specs import PostgresSource, SiteSource, Source
 from include.warehouse.connection import transaction
+from include.warehouse.fill import clear_away, fill_apart
 from include.warehouse.landing import land, newest_news, position
 from include.warehouse.pseudonyms import Declared, declared, record, refuse_changes
 from include.warehouse.shapes import standings
@@ -63,6 +66,7 @@ def land_new(
     source, landed, pseudonyms = reader.source, [], declared(reader.source, reader.key)
     present = {found.table.name: [c.name for c in found.table.columns] for found in plan.tables}
     with transaction(warehouse_url) as connection:
+        _clear_away(connection, source.name)
         rekeyed = refuse_changes(connection, source.name, pseudonyms, present, anew=True)
         start, known = position(connection, source.name), standings(connection, source.name)
     known |= {name: replace(known[name], left_out=reason) for name, reason in rekeyed.items()}
@@ -133,10 +137,17 @@ def news(warehouse_url: str, source: str) -> BatchRef | None:
         return newest_news(connection, source)
 
 
+def _clear_away(connection: Connection, source: str) -> None:
+    with connection.cursor() as cursor:
+        if dropped := clear_away(cursor, source):
+            log.info("dropped what a run that broke off had filled: %s", ", ".join(dropped))
+
+
 @failpoint("landing.commit")
 def _land(warehouse_url: str, batch: Batch, at: datetime, pseudonyms: Declared) -> BatchRef:
+    filled = fill_apart(warehouse_url, batch)
     with transaction(warehouse_url) as connection:
-        landed = land(connection, batch, at)
+        landed = land(connection, batch, at, filled)
         record(connection, landed, pseudonyms)
     _tell(landed)
     return landed

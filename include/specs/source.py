@@ -16,8 +16,9 @@ class PostgresSource(Personal):
     `connection` is an Airflow connection id. Tables are `name` (schema public) or `schema.name`.
     `batch_changes` bounds a batch: it ends at the first commit after so many changes. `history` says which
     versions of a row landing keeps: every one, or of each batch the last; a batch then counts rows, not changes.
-    `retained_warning` is how many bytes of log the server may keep for us before we warn. With a `subject`,
-    erasure requests are taken (`erase_<name>`).
+    `snapshot_ranges` is in how many parts, and in as many sessions at either end, a large table is copied at once
+    when the source is read for the first time. `retained_warning` is how many bytes of log the server may keep for
+    us before we warn. With a `subject`, erasure requests are taken (`erase_<name>`).
     """
 
     kind: Literal["postgres"] = "postgres"
@@ -26,6 +27,7 @@ class PostgresSource(Personal):
     tables: tuple[str, ...] = Field(min_length=1)
     batch_changes: int = Field(default=100_000, ge=1)
     history: Literal["every", "last"] = "every"
+    snapshot_ranges: int = Field(default=1, ge=1, le=64)
     retained_warning: int = Field(default=4 * 1024**3, ge=1)
     schedule: str | None = None
     subject: Subject | None = None

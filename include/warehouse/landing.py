@@ -1,6 +1,7 @@
 """Land a batch: its changes, what it rejected and the position it reached, in one transaction."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from psycopg2.extensions import connection as Connection
@@ -11,6 +12,7 @@ from include.core.errors import FatalError, RetriableError
 from include.core.failpoints import failpoint
 from include.core.refs import BatchRef
 from include.warehouse.connection import take_turns
+from include.warehouse.fill import Filled, take_over
 from include.warehouse.merge import Merge
 from include.warehouse.rejects import keep_rejected
 from include.warehouse.retake import retake
@@ -44,9 +46,12 @@ def newest_news(connection: Connection, source: str) -> BatchRef | None:
 
 
 @failpoint("landing.land")
-def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
+def land(
+    connection: Connection, batch: Batch, at: datetime, filled: Mapping[str, Filled] | None = None
+) -> BatchRef:
     """Write the batch and its position in the caller's transaction, which must be committed after.
 
+    `filled` are the tables that `fill_apart` has filled with the batch's snapshots.
     Waits for another landing of the same source. Raises RetriableError if the batch does not begin where
     the newest one ended (another run was faster), FatalError if a value does not fit or a needed row is
     missing, unless the batch's tables land apart: then that table is left out. Every batch takes at least one
@@ -70,8 +75,9 @@ def land(connection: Connection, batch: Batch, at: datetime) -> BatchRef:
         sequence = max([last + 1, *(last + changes.last + 1 for changes in batch.changes if batch.snapshots)])
         for snapshot in batch.snapshots:
             counts[snapshot.table.name] = _land_snapshot(
-                cursor, shapes, snapshot, sequence, number, every=batch.history == "every"
-            )
+                cursor, shapes, snapshot, sequence, number, every=batch.history == "every",
+                filled=(filled or {}).get(snapshot.table.name),
+            )  # fmt: skip
         last_to = max([sequence, *(last + changes.last for changes in batch.changes)])
         rejected = keep_rejected(cursor, batch, number, at)
         notes = [*batch.notes, *shapes.notes]
@@ -127,17 +133,22 @@ def _fitted(cursor: Cursor, shapes: Shapes, table: Table, number: int) -> Landed
 
 
 def _land_snapshot(
-    cursor: Cursor, shapes: Shapes, snapshot: TableSnapshot, sequence: int, number: int, *, every: bool
-) -> int:
-    """The whole table, in one piece if it is new, else what differs from its open rows."""
+    cursor: Cursor, shapes: Shapes, snapshot: TableSnapshot, sequence: int, number: int, *, every: bool,
+    filled: Filled | None,
+) -> int:  # fmt: skip
+    """All rows if the table is new, which may have been `filled` already, else what differs from its open rows."""
     new = shapes.lacks(snapshot.table.name)
     landed = shapes.fit(snapshot.table)
     shapes.take_in(snapshot.table.name)
-    if new:
-        count = copy_snapshot(cursor, landed, snapshot)
-        complete(cursor, landed, sequence, number)
-        return count
-    return retake(cursor, landed, snapshot, sequence, number, every=every)
+    if not new:
+        return retake(cursor, landed, snapshot, sequence, number, every=every)
+    if filled is None:
+        rows = copy_snapshot(cursor, landed, snapshot)
+    else:
+        take_over(cursor, landed, filled)
+        rows = filled.rows
+    complete(cursor, landed, sequence, number)
+    return rows
 
 
 def _newest(cursor: Cursor, source: str) -> tuple[str | None, int]:

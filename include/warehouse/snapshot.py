@@ -1,14 +1,16 @@
 """Copy a table's snapshot into its landing table: COPY to COPY, through a pipe, in bounded memory."""
 
+import io
 import os
 import threading
+from typing import IO
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.core.batch import TableSnapshot
-from include.core.errors import FatalError
+from include.core.errors import FatalError, RetriableError
 from include.core.failpoints import failpoint
 from include.warehouse.tables import Landed
 
@@ -26,8 +28,11 @@ def copy_snapshot(cursor: Cursor, landed: Landed, snapshot: TableSnapshot) -> in
     return pour(cursor, command, snapshot)
 
 
-def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot) -> int:
-    """Run the COPY with the snapshot's rows; returns their number. An error on either side ends both.
+def pour(
+    cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot, over: threading.Event | None = None
+) -> int:
+    """Run the COPY with the snapshot's rows; returns their number. An error on either side ends both, and so does
+    `over`, once it is set.
 
     The source writes in a thread of its own. Its error is raised here, in the landing transaction: a COPY
     that merely ends early looks complete to Postgres.
@@ -48,7 +53,7 @@ def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot) -> in
     refused: Exception | None = None
     try:
         with os.fdopen(read_end, "rb", PIPE_BUFFER) as pipe:
-            cursor.copy_expert(command, pipe, PIPE_BUFFER)
+            cursor.copy_expert(command, _Pipe(pipe, over), PIPE_BUFFER)
     except Exception as error:
         refused = error
     producer.join()
@@ -65,3 +70,18 @@ def pour(cursor: Cursor, command: sql.Composable, snapshot: TableSnapshot) -> in
     if refused is not None:
         raise refused
     return counted[0]
+
+
+class _Pipe(io.RawIOBase):
+    """The pipe's end that is read, until there is nobody who wants the rows.
+
+    A COPY that the server has given up goes on for its client until the rows end, so it is ended from here.
+    """
+
+    def __init__(self, pipe: IO[bytes], over: threading.Event | None) -> None:
+        self._pipe, self._over = pipe, over
+
+    def read(self, size: int = -1) -> bytes:
+        if self._over is not None and self._over.is_set():
+            raise RetriableError("Another part of the snapshot failed.", fix="run again.")
+        return self._pipe.read(size)

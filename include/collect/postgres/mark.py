@@ -65,5 +65,5 @@ def mark(sessions: Sessions, names: Sequence[str], key: PseudonymKey | None) -> 
         with closing(sessions.replication()) as replication, replication.cursor() as cursor:
             now = current_position(cursor)
             lsn, exported = create_slot(cursor, f"{source.slot}_anew", temporary=True)
-            snapshots = open_snapshot(session, exported, source, names, key)
+            snapshots = open_snapshot([session], exported, source, names, key)
         yield Mark(source, now.at(lsn), session, snapshots)

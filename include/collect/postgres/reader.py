@@ -156,14 +156,18 @@ class PostgresReader:
         publish(self._sessions, self.source, plan)
         with self._sessions.main().cursor() as cursor:
             drop_slot(cursor, self.source.slot)
-        with closing(self._sessions.replication()) as replication, closing(self._sessions.another()) as session:
+        # Tables that have been landed are compared with what there is now, which takes them in one piece.
+        ranges = self.source.snapshot_ranges if start is None else 1
+        with ExitStack() as stack:
+            replication = stack.enter_context(closing(self._sessions.replication()))
+            sessions = [stack.enter_context(closing(self._sessions.another())) for _ in range(ranges)]
             with replication.cursor() as cursor:
                 now = current_position(cursor)
                 point, exported = create_slot(cursor, self.source.slot)
             names = [table.table.name for table in plan.tables]
             batch = Batch(
                 self.source.name, start, str(now.at(point)), left_out=plan.faulty, apart=True,
-                snapshots=open_snapshot(session, exported, self.source, names, self.key),
+                snapshots=open_snapshot(sessions, exported, self.source, names, self.key),
                 notes=(f"all tables are taken anew: {reason}",) if reason else (),
             )  # fmt: skip
             yield batch

@@ -29,7 +29,10 @@ ALTER TABLE {s}.bag REPLICA IDENTITY FULL;
 CREATE TABLE {s}.items (id int PRIMARY KEY, price numeric(8,2));
 INSERT INTO {s}.docs SELECT g, repeat('s', 3000), 0 FROM generate_series(1, 9) g;
 INSERT INTO {s}.bag VALUES ('a', 'x'), ('a', 'x'), (NULL, 'y');
-INSERT INTO {s}.items SELECT g, g FROM generate_series(1, 5) g
+INSERT INTO {s}.items SELECT g, g FROM generate_series(1, 5) g;
+CREATE TABLE {s}.wide (id int PRIMARY KEY, filling text);
+ALTER TABLE {s}.wide ALTER filling SET STORAGE PLAIN;
+INSERT INTO {s}.wide SELECT g, repeat('w', 3000) FROM generate_series(1, 9) g
 """
 # What the broken run meets, in small batches: TOAST, moved keys, a truncation, a change of shape that is followed,
 # and one for which the table is taken anew.
@@ -50,6 +53,7 @@ AFTER = [
     "UPDATE {s}.docs SET id = id + 1000, n = 7 WHERE id IN (1, 103); DELETE FROM {s}.docs WHERE id = 2",
     "UPDATE {s}.items SET price = 0 WHERE id = 3; INSERT INTO {s}.items VALUES (9, 9)",
     "INSERT INTO {s}.bag SELECT * FROM {s}.bag LIMIT 1",
+    "UPDATE {s}.wide SET filling = 'narrow' WHERE id IN (1, 9); DELETE FROM {s}.wide WHERE id = 5",
 ]
 OVERLAPS = """
 SELECT count(*) FROM (
@@ -93,8 +97,8 @@ def new_line(postgres):
 
     def make(name):
         line = Line(source_url, warehouse_url, "x")
-        tables = tuple(f"{name}.{table}" for table in ("docs", "bag", "items"))
-        line.source = PostgresSource(name=name, connection="x", tables=tables, batch_changes=4)
+        tables = tuple(f"{name}.{table}" for table in ("docs", "bag", "items", "wide"))
+        line.source = PostgresSource(name=name, connection="x", tables=tables, batch_changes=4, snapshot_ranges=2)
         line.execute(BEFORE.format(s=name))
         return line
 
@@ -134,12 +138,17 @@ def assert_right(line):
     proof = recovered(line)
     assert proof.equal, proof
     with transaction(line.warehouse) as connection, connection.cursor() as cursor:
-        for table in (f"{line.source.name}.docs", f"{line.source.name}.items"):
+        for table in (f"{line.source.name}.docs", f"{line.source.name}.items", f"{line.source.name}.wide"):
             landed = sql.Identifier("landing", f"{line.source.name}_{table}")
             cursor.execute(sql.SQL(OVERLAPS).format(landed))
             assert cursor.fetchone() == (0,)
         cursor.execute(TORN, (line.source.name,))
         assert cursor.fetchone() == (0,)
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relname ~ %s",
+            (line.source.name,),
+        )
+        assert cursor.fetchall() == []
     assert lsn_number(line.slot()) <= Position.parse(line.position()).lsn
 
 

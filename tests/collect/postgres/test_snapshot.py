@@ -22,4 +22,4 @@ def test_a_table_rewritten_or_emptied_while_the_snapshot_begins_is_not_landed_em
         exported = cursor.fetchone()[2]
         shop.execute(statement)
         with pytest.raises(RetriableError, match="'items' was rewritten, truncated or dropped"):
-            open_snapshot(session, exported, shop.source, shop.source.tables, None)
+            open_snapshot([session], exported, shop.source, shop.source.tables, None)
