@@ -39,6 +39,8 @@ LABELS: Final = Table(
     ),
     ("key",),
 )  # fmt: skip
+# A model of all annotators moves every probability a little with every round: so much is no news of a row.
+AS_SURE: Final = 0.001
 NO_LABELS: Final = (
     "(SELECT " + ", ".join(f"NULL::{column.type} AS {column.name}" for column in LABELS.columns) + " WHERE false)"
 )
@@ -73,7 +75,7 @@ class News:
 
 @failpoint("labels.land")
 def land_labels(connection: Connection, dataset: str, news: News, at: datetime) -> BatchRef:
-    """Land them in the caller's transaction; what is as it was writes nothing.
+    """Land them in the caller's transaction; what is as it was, and as sure within `AS_SURE`, writes nothing.
 
     An annotator's later answer to an item ends the earlier one's interval: relabelling is history.
     """
@@ -83,8 +85,10 @@ def land_labels(connection: Connection, dataset: str, news: News, at: datetime) 
     answers, labels = TableChanges(ANSWERS, sequence), TableChanges(LABELS, sequence)
     for answer in news.answers:
         answers.upsert(_answer(answer))
+    before = _labels_before(connection, dataset)
     for label in news.labels:
-        labels.upsert(_label(label))
+        if label.key not in before or _differs(label, before[label.key]):
+            labels.upsert(_label(label))
     for key in news.gone:
         labels.delete([key, *[None] * (len(LABELS.columns) - 1)])
     batch = Batch(
@@ -103,6 +107,18 @@ def land_labels(connection: Connection, dataset: str, news: News, at: datetime) 
                 ).format(sql.Identifier(f"{source}_answers"))
             )
     return landed
+
+
+def _labels_before(connection: Connection, dataset: str) -> dict[str, list[Any]]:
+    columns = ("key", "label", "origin", "answers", "probabilities")
+    return {key: rest for key, *rest in _current(connection, dataset, "labels", columns, ("key",))}
+
+
+def _differs(label: Label, before: list[Any]) -> bool:
+    *same, probabilities = before
+    if same != [label.label, label.origin, label.answers] or probabilities.keys() != label.probabilities.keys():
+        return True
+    return any(abs(label.probabilities[name] - was) > AS_SURE for name, was in probabilities.items())
 
 
 def answers_of(connection: Connection, dataset: str, run: str) -> list[tuple[str, str, str]]:

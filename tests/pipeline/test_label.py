@@ -80,6 +80,19 @@ def test_a_second_round_asks_about_other_rows_and_all_answers_have_a_say(shop):
     assert rounds == [("label_1", 80, 0), ("label_2", 80, 0)]
 
 
+def test_a_label_that_later_rounds_do_not_move_stays_as_it_was_landed(shop):
+    dataset = declared(consolidate="majority")
+    shop.curated("run_1", dataset)
+    for run in ("label_1", "label_2"):
+        asked = shop.ask(run, dataset)
+        shop.answer(asked, ann=honest, bob=honest)
+        shop.settle(asked, dataset)
+    labels = shop.rows(
+        "SELECT round, count(*), count(_seq_to) FROM landing.labels_reviews_labels GROUP BY 1 ORDER BY 1"
+    )
+    assert labels == [("label_1", 40, 0), ("label_2", 40, 0)]
+
+
 def test_a_retry_asks_the_same_whatever_a_curation_does_meanwhile(shop):
     shop.curated("run_1")
     asked = shop.ask("label_1")
