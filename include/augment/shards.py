@@ -126,9 +126,11 @@ def _store(storage: Any, data: bytes) -> str:
     path = f"images/{digest[:2]}/{digest}.png"
     place = storage / path
     if not (place.exists() and _same(place, data)):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("wb") as file:
-            file.write(data)
+        try:
+            place.write_bytes(data)
+        except FileNotFoundError:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
     return path
 
 
