@@ -1,10 +1,13 @@
 """Make a variant of an image: bytes in, bytes out, decided by the seed alone."""
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.augment)
 
+from include.augment import png
 from include.augment.registry import recipe
 from include.core.errors import FatalError
 
@@ -18,7 +21,7 @@ class Variants:
         import cv2
 
         try:
-            self._compose = A.Compose(transforms(**params), strict=True, seed=0)
+            self._compose = A.Compose(transforms(**params), strict=True)
         except (TypeError, ValueError) as error:
             raise FatalError(
                 f"Image recipe {key!r} does not take the parameters {dict(params)}: {error}.",
@@ -34,17 +37,28 @@ class Variants:
 
     def png(self, image: np.ndarray, seed: int) -> bytes:
         """The variant of that seed as a PNG."""
-        import cv2
-
-        self._compose.set_random_seed(seed)
+        # One stream for all transforms: if each had its own of the same seed, all would draw the same numbers.
+        self._compose.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
         try:
-            _, data = cv2.imencode(".png", self._compose(image=image)["image"])
-        except cv2.error as error:
+            return png.encode(self._compose(image=image)["image"])
+        except ValueError as error:
             raise FatalError(
-                f"No PNG variant can be made of an image of shape {image.shape}: {error.err}.",
+                f"No PNG variant can be made of an image of shape {image.shape}: {error}.",
                 fix="keep images of 1, 3 or 4 channels, at least a pixel large; reject others in the suite.",
             ) from error
-        return data.tobytes()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """OpenCV's other threads kept away: a shard has a core, and threads that wait for each other cost it more."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def decode(data: bytes, row: str, path: str) -> np.ndarray:

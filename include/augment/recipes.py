@@ -8,6 +8,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A  # noqa: TID253  (imported lazily, by the registry)
 
+from include.augment.transforms import Affine, Elastic, Noise
+
 # Repeat the edge: the paper goes on beyond the picture.
 BORDER_REPLICATE = 1
 
@@ -21,7 +23,7 @@ def digits(rotate: float = 12, shift: float = 0.06, scale: float = 0.1, light: f
     A flipped digit is no digit, and a 6 turned far enough is a 9: hence no flips and small angles.
     """
     return [
-        A.Affine(
+        Affine(
             rotate=(-rotate, rotate),
             translate_percent=(-shift, shift),
             scale=(1 - scale, 1 + scale),
@@ -30,9 +32,9 @@ def digits(rotate: float = 12, shift: float = 0.06, scale: float = 0.1, light: f
         ),
         A.OneOf(
             [
-                A.ElasticTransform(alpha=8, sigma=4, border_mode=BORDER_REPLICATE),
+                Elastic(alpha=8, sigma=4, border_mode=BORDER_REPLICATE),
                 A.GaussianBlur(blur_limit=(3, 3)),
-                A.GaussNoise(std_range=(0.02, 0.06)),
+                Noise(std_range=(0.02, 0.06)),
             ],
             p=0.7,
         ),

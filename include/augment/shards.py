@@ -86,19 +86,20 @@ def multiply(dataset: Dataset, chosen: Iterator[Parent], storage: Any) -> tuple[
     `storage` is the root of the object storage (a pathlib.Path or like one). A file that is already there
     with the same bytes is left alone, so a retry neither doubles nor disturbs anything.
     """
-    from include.augment.images import Variants, decode
+    from include.augment.images import Variants, decode, one_thread
 
     declared = dataset.augment
     if declared is None:
         raise FatalError(f"Dataset {dataset.name} declares no augmentation.", fix="declare Augment(recipe=…).")
     variants = Variants(declared.recipe, declared.params)
     made = []
-    for parent in chosen:
-        image = decode(fetch_image(storage, parent.path, parent.id), parent.id, parent.path)
-        for copy in range(1, parent.copies + 1):
-            seed = seed_of(dataset.name, dataset.seed, parent.id, copy)
-            path = _store(storage, variants.png(image, seed))
-            made.append(Variant(f"{declared.recipe}:{copy}:{parent.id}", path, parent.id, copy, seed))
+    with one_thread():
+        for parent in chosen:
+            image = decode(fetch_image(storage, parent.path, parent.id), parent.id, parent.path)
+            for copy in range(1, parent.copies + 1):
+                seed = seed_of(dataset.name, dataset.seed, parent.id, copy)
+                path = _store(storage, variants.png(image, seed))
+                made.append(Variant(f"{declared.recipe}:{copy}:{parent.id}", path, parent.id, copy, seed))
     return made, variants.params
 
 
@@ -125,9 +126,11 @@ def _store(storage: Any, data: bytes) -> str:
     path = f"images/{digest[:2]}/{digest}.png"
     place = storage / path
     if not (place.exists() and _same(place, data)):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("wb") as file:
-            file.write(data)
+        try:
+            place.write_bytes(data)
+        except FileNotFoundError:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
     return path
 
 

@@ -24,6 +24,7 @@ LIBRARIES = (
     "pyarrow",
     "scikit-learn",
     "scipy",
+    "zlib-ng",
 )
 
 

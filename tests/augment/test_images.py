@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from include.augment.images import Variants, decode
+from include.augment.images import Variants, decode, one_thread
 from include.augment.registry import RECIPES
 from include.core.errors import FatalError
 
@@ -31,6 +31,28 @@ def test_a_seed_gives_the_same_bytes_whatever_was_drawn_before(key):
 def test_other_seeds_give_other_images(key):
     variants = Variants(key, {})
     assert len({variants.png(picture(), seed) for seed in range(20)}) == 20
+
+
+def test_transforms_draw_from_one_stream_and_not_the_same_numbers(monkeypatch):
+    """Two coins that always fell alike would never leave a mirrored image."""
+    import albumentations as A
+
+    from include.augment import recipes
+
+    monkeypatch.setitem(RECIPES, "coins", "include.augment.recipes:coins")
+    monkeypatch.setattr(
+        recipes, "coins", lambda: [A.HorizontalFlip(p=0.5), A.HorizontalFlip(p=0.5)], raising=False
+    )
+    variants = Variants("coins", {})
+    assert len({variants.png(picture(), seed) for seed in range(30)}) == 2
+
+
+def test_opencv_gets_its_threads_back():
+    before = cv2.getNumThreads()
+    with pytest.raises(KeyError), one_thread():
+        assert cv2.getNumThreads() == 1
+        raise KeyError
+    assert cv2.getNumThreads() == before
 
 
 def test_an_image_that_png_cannot_hold_is_told_with_a_fix():
