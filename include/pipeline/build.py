@@ -17,6 +17,7 @@ from include.specs import Dataset
 from include.warehouse.asof import Query, pin, pin_labels, render
 from include.warehouse.column_lineage import Source, lineage
 from include.warehouse.connection import transaction
+from include.warehouse.estimates import inform
 from include.warehouse.scans import FOR_SCANS
 from include.warehouse.staging import table_name
 from include.warehouse.texts import keep
@@ -46,6 +47,7 @@ def build(
         pinned = dict(batches) if batches is not None else _pinned(connection, dataset, as_of_batch)
         query = render(connection, sql_folder / f"{dataset.name}.sql", pinned)
         keep(connection, query.template)
+        inform(warehouse_url, [read.landing_table for read in query.reads])
         _refuse_misfit(cursor, dataset, query.text)
         select = sql.SQL("SELECT {} FROM ({}) AS built").format(
             sql.SQL(", ").join(map(sql.Identifier, dataset.columns)), sql.SQL(query.text)
