@@ -36,6 +36,13 @@ PEOPLE = Dataset.model_validate(
 RECEIPT = "7c0ffee7" * 5
 REQUEST = ErasureRequest("shop/run", key="3", receipt=RECEIPT)
 THEIRS = frozenset(f"<{n}>" for n in range(3, 121, 8))
+LABELLED = (
+    "landing.labels_reviews_answers",
+    "landing.labels_reviews_labels",
+    "sluice.label_rounds",
+    "sluice.label_sent",
+    "sluice.label_results",
+)
 
 
 def true(key):
@@ -74,3 +81,29 @@ class People(Reviews):
         """All files below the storage's folder of rounds, by their names."""
         found = (self.folder / "labelling").rglob("*.*")
         return {path.relative_to(self.folder).as_posix(): path.read_text() for path in found}
+
+
+def two_rounds(warehouse_url, tmp_path):
+    """Two rounds: one that was settled and is published, with a fault; and one that is under way."""
+    people = People(warehouse_url, tmp_path)
+    people.curated("run_1", PEOPLE)
+    asked = people.ask("label_1", PEOPLE)
+    people.answer(asked, ann=true, bob=true)
+    (tmp_path / asked.place / "cy.csv").write_text(
+        "key,label\n" + "".join(f"{key},John said maybe\n" for key in people.handed_out(asked)[:3])
+    )
+    people.settle(asked, PEOPLE)
+    people.published("run_2", PEOPLE)
+    people.answer(people.ask("label_2", PEOPLE), ann=true)
+    people.run(LEFT)
+    return people
+
+
+def theirs_in(text):
+    return {key for key in THEIRS if key in text}
+
+
+def answered_of(shop, request):
+    """The rows to which the erasure has committed itself."""
+    ((committed,),) = shop.rows("SELECT referenced->'labels.reviews' FROM sluice.erasures")
+    return {key for key in THEIRS if request.commitment("labels.reviews", key) in committed}

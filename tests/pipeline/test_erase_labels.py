@@ -1,51 +1,21 @@
 """Erasing a subject whose rows were labelled: answers, labels, rounds and sheets lose them, and nobody else's."""
 
-import subprocess
-import sys
-import time
-
 import psycopg2
 import pytest
 
-from include.core.errors import FatalError, RetriableError
-from include.label.hand_over import Sheets
+from include.core.errors import FatalError
 from include.pipeline.erase import survey
 from include.pipeline.erase_labels import Outside
-from include.pipeline.prove import prove, verify
+from include.pipeline.prove import prove
 from include.pipeline.rebuild import rebuild
-from include.warehouse.connection import connect, take_turns
 from include.warehouse.staging import queue_name
-from tests.pipeline.people import LEFT, PEOPLE, REQUEST, SHOP, THEIRS, People, true
-from tests.pipeline.reviews import AT, GOOD
-
-LABELLED = (
-    "landing.labels_reviews_answers",
-    "landing.labels_reviews_labels",
-    "sluice.label_rounds",
-    "sluice.label_sent",
-    "sluice.label_results",
-)
+from tests.pipeline.people import LABELLED, PEOPLE, REQUEST, SHOP, THEIRS, theirs_in, true, two_rounds
+from tests.pipeline.reviews import GOOD
 
 
 @pytest.fixture
 def shop(warehouse_url, tmp_path):
-    """Two rounds: one that was settled and is published, with a fault; and one that is under way."""
-    people = People(warehouse_url, tmp_path)
-    people.curated("run_1", PEOPLE)
-    asked = people.ask("label_1", PEOPLE)
-    people.answer(asked, ann=true, bob=true)
-    (tmp_path / asked.place / "cy.csv").write_text(
-        "key,label\n" + "".join(f"{key},John said maybe\n" for key in people.handed_out(asked)[:3])
-    )
-    people.settle(asked, PEOPLE)
-    people.published("run_2", PEOPLE)
-    people.answer(people.ask("label_2", PEOPLE), ann=true)
-    people.run(LEFT)
-    return people
-
-
-def theirs_in(text):
-    return {key for key in THEIRS if key in text}
+    return two_rounds(warehouse_url, tmp_path)
 
 
 def test_what_was_said_of_a_subject_s_rows_leaves_history_rounds_and_sheets_and_nobody_else_s_does(shop):
@@ -143,127 +113,6 @@ def test_of_a_row_that_became_another_s_what_was_said_while_it_was_the_subject_s
     assert prove(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).holds
 
 
-PLANTED = {
-    "landing.labels_reviews_answers": "INSERT INTO landing.labels_reviews_answers (item, annotator, _seq_from,"
-    " _seq_to, _batch) VALUES ('{key}', 'ann', 1, 2, 1)",
-    "landing.labels_reviews_labels": "INSERT INTO landing.labels_reviews_labels (key, label, _seq_from, _batch)"
-    " VALUES ('{key}', 'pos', 1, 1)",
-    "label_rounds.reviews": "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, said,"
-    " asked_at) VALUES ('reviews', 'r', 'files', 'p', '{{}}', 1, '{{\"labelled\": {{\"{key}\": 1}}}}', now())",
-    "label_sent.reviews": "INSERT INTO sluice.label_sent VALUES ('reviews', 'label_1', 9, '{{{key}}}', now())",
-    "label_results.reviews": "INSERT INTO sluice.label_results SELECT dataset, 'r', 0, 0, 0, 0,"
-    " '[\"it''s no item ''{key}'' that was asked for\"]', '{{}}', '{{}}', '{{}}', '[]', 'reject', '{{}}', '{{}}',"
-    " NULL, now() FROM sluice.label_results WHERE run = 'label_1'",
-    "staging._label__reviews": "CREATE TABLE staging._label__reviews AS SELECT '{key}' AS id, 3 AS customer",
-}
-
-
-def test_the_proof_finds_what_is_left_of_labels_in_every_place(shop):
-    shop.erase()
-    ((key, *_),) = [sorted(THEIRS & answered_of(shop, REQUEST))]
-    held = {}
-    for place, statement in PLANTED.items():
-        shop.run(statement.format(key=key))
-        held[place] = 1
-        assert verify(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).held == held
-    ((place,),) = shop.rows("SELECT place FROM sluice.label_rounds WHERE run = 'label_2'")
-    sheet = shop.folder / place / "late.jsonl"
-    sheet.write_text(f'{{"key": "{key}", "label": "pos"}}\n{{"key": "<1>", "label": "pos"}}\n')
-    held["sheets.reviews"] = 1
-    assert verify(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).held == held
-    with pytest.raises(FatalError, match=r"is held again: .*'sheets\.reviews': 1"):
-        prove(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder))
-    # A retry of the request makes good what lies outside of the warehouse.
-    shop.erase()
-    assert sheet.read_text() == '{"key": "<1>", "label": "pos"}\n'
-
-
-def test_what_is_answered_after_the_erasure_goes_when_the_request_is_run_again(shop):
-    first = shop.erase()
-    key = min(THEIRS & answered_of(shop, REQUEST))
-    second = shop.ask("label_2", PEOPLE)
-    shop.answer(second, bob=true)
-    (shop.folder / second.place / "form_1.jsonl").write_text(f'{{"key": "{key}", "label": "pos"}}\n')
-    assert key in " ".join(shop.settle(second, PEOPLE).faults)
-    held = verify(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).held
-    assert held == {"label_results.reviews": 1, "sheets.reviews": 1}
-    assert shop.erase() == first
-    assert prove(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).holds
-    assert shop.rows("SELECT faults FROM sluice.label_results WHERE run = 'label_2'") == [([],)]
-
-
-def test_a_round_that_is_being_asked_or_settled_is_waited_for_and_then_left_for_a_retry(shop, warehouse_admin_url):
-    before = shop.text(*LABELLED), shop.sheets()
-    other = connect(warehouse_admin_url)
-    take_turns(other.cursor(), "label", "reviews")
-    with pytest.raises(RetriableError, match=r"longer than 0\.2 s; nothing was erased"):
-        shop.erase(patience=0.2)
-    other.close()
-    assert (shop.text(*LABELLED), shop.sheets()) == before
-    assert "label_rounds.reviews" in shop.erase().removed
-
-
-def test_answers_that_were_taken_before_an_erasure_are_landed_after_it_without_the_subject_s(shop):
-    class Meanwhile(Sheets):
-        def take_back(self, *asked):
-            found = super().take_back(*asked)
-            shop.erase()
-            return found
-
-    second = shop.ask("label_2", PEOPLE)
-    shop.answer(second, bob=true)
-    (shop.folder / second.place / "cy.csv").write_text(
-        "key,label\n" + "".join(f"{key},John said maybe\n" for key in shop.handed_out(second))
-    )
-    asked, shop.tool = set(shop.handed_out(second)), Meanwhile(shop.folder)
-    result = shop.settle(second, PEOPLE)
-    assert asked & THEIRS and result.answers == 2 * len(asked - THEIRS) == 2 * len(result.faults)
-    assert theirs_in(shop.text(*LABELLED)) == set()
-    assert prove(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).holds
-
-
-def test_a_round_that_is_being_handed_out_is_waited_for(shop):
-    class Slow(Sheets):
-        def send(self, *asked):
-            with pytest.raises(RetriableError, match="nothing was erased"):
-                shop.erase(patience=0.2)
-            super().send(*asked)
-
-    shop.curated("run_3", PEOPLE)
-    shop.tool = Slow(shop.folder)
-    asked = shop.ask("label_3", PEOPLE)
-    assert asked.items and shop.erase().removed["label_rounds.reviews"] == 2
-
-
-def answered_of(shop, request):
-    """The rows to which the erasure has committed itself."""
-    ((committed,),) = shop.rows("SELECT referenced->'labels.reviews' FROM sluice.erasures")
-    return {key for key in THEIRS if request.commitment("labels.reviews", key) in committed}
-
-
-def test_without_the_storage_the_proof_says_that_sheets_were_not_looked_into(shop):
-    shop.erase()
-    proof = verify(shop.url, SHOP, REQUEST, [PEOPLE])
-    assert (proof.held, proof.unseen, proof.holds) == (
-        {}, {"sheets.reviews": "no object storage was given"}, False,
-    )  # fmt: skip
-
-
-def test_a_round_that_does_not_say_whose_its_rows_are_is_told_and_its_sheets_go_whole(shop):
-    ((place, (key, *_)),) = shop.rows("SELECT place, items FROM sluice.label_rounds WHERE run = 'label_2'")
-    shop.run(
-        "INSERT INTO sluice.label_rounds (dataset, run, tool, place, items, waiting, said, asked_at) VALUES"
-        f" ('reviews', 'old', 'files', 'labelling/reviews/old', '{{{key},<500>,<501>}}', 3, '{{}}', now())"
-    )
-    old = shop.folder / "labelling" / "reviews" / "old"
-    old.mkdir()
-    (old / "items.csv").write_text("key,label\n<500>,\n")
-    shop.erase()
-    assert not list(old.iterdir()) and list((shop.folder / place).iterdir())
-    proof = verify(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder))
-    assert proof.holds and proof.untold == {"reviews": 2}
-
-
 def test_nothing_on_record_of_a_round_goes_without_an_erasure_on_record(shop):
     before = shop.text(*LABELLED)
     with pytest.raises(psycopg2.errors.ForeignKeyViolation):
@@ -271,45 +120,3 @@ def test_nothing_on_record_of_a_round_goes_without_an_erasure_on_record(shop):
     assert shop.text(*LABELLED) == before
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         shop.run("UPDATE sluice.label_rounds SET items = '{}'")
-
-
-ERASER = """
-import sys
-from datetime import datetime
-from pathlib import Path
-from tests.pipeline.people import PEOPLE, REQUEST, SHOP
-from include.pipeline.erase import erase
-from include.pipeline.erase_labels import Outside
-url, folder, at = (line.strip() for line in sys.stdin)
-erase(url, SHOP, REQUEST, datasets=[PEOPLE], reports=Path(folder) / "reports", at=datetime.fromisoformat(at),
-      outside=Outside(Path(folder)))
-"""
-
-
-def test_killed_before_its_commit_the_warehouse_is_as_it_was_and_the_retry_ends_the_same(
-    shop, warehouse_admin_url
-):
-    before = shop.text(*LABELLED)
-    # Sheets are cleaned by then, and all is done but for the fact.
-    holder = psycopg2.connect(warehouse_admin_url)
-    holder.cursor().execute("LOCK TABLE sluice.erasures IN SHARE MODE")
-    child = subprocess.Popen([sys.executable, "-c", ERASER], stdin=subprocess.PIPE, text=True)
-    child.stdin.write(f"{shop.url}\n{shop.folder}\n{AT.isoformat()}\n")
-    child.stdin.close()
-    waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'sluice.erasures'::regclass"
-    until(lambda: shop.rows(waits))
-    child.kill()
-    child.wait(30)
-    holder.close()
-    until(lambda: not shop.rows("SELECT 1 FROM pg_locks WHERE relation = 'landing.shop_reviews'::regclass"))
-    assert shop.text(*LABELLED) == before
-    shop.erase()
-    assert theirs_in(shop.text(*LABELLED)) == set() == theirs_in(" ".join(shop.sheets().values()))
-    assert prove(shop.url, SHOP, REQUEST, [PEOPLE], outside=Outside(shop.folder)).holds
-
-
-def until(condition, patience=60):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

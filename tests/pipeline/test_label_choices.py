@@ -3,6 +3,7 @@
 import pytest
 
 from include.core.errors import FatalError, GateRejected
+from include.label import features
 from include.label.hand_over import Sheets
 from include.specs import Prelabel
 from include.specs.rules import Keyword, Regex, Sql
@@ -211,3 +212,25 @@ def test_a_refused_round_tells_who_was_wrong_on_its_gold_items(shop):
     }
     assert agreement["pairs"][0]["pair"] == ["ann", "eve"] and agreement["pairs"][0]["words"] == "poor"
     assert agreement["classes"].keys() == set(CLASSES)
+
+
+def test_features_are_reckoned_once_a_round_whoever_asks_for_them(shop, monkeypatch):
+    reckoned, reckon = [], features.text
+    monkeypatch.setattr(
+        features, "text", lambda texts, **named: (reckoned.append(len(texts)), reckon(texts, **named))[1]
+    )
+    prelabel = {"by": "model", "threshold": 0.7, "most": 0.3, "audit": 0.2}
+    labelling = LABELLING.model_validate(
+        LABELLING.model_dump() | {"prelabel": prelabel, "relabel": 0.2, "choose": "diverse_margin", "batch": 30}
+    )
+    dataset = REVIEWS.model_copy(update={"labelling": labelling})
+    shop.curated("run_1", dataset)
+    asked = shop.ask("label_1", dataset)
+    assert reckoned == []
+    shop.answer(asked, ann=honest, bob=honest)
+    shop.settle(asked, dataset)
+    assert reckoned == []
+    asked = shop.ask("label_2", dataset)
+    # What a model is sure of, what is doubted, and what teaches most: of one matrix of all rows.
+    assert asked.prelabelled > 10 and reckoned == [GOOD]
+    assert len(shop.handed_out(asked)) == 30 and {meant(key) for key in shop.handed_out(asked)} == {"neg", "pos"}

@@ -1,79 +1,18 @@
 """Judging a candidate: each row passes or is quarantined, each decision is on record, a retry changes nothing."""
 
-import json
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from multiprocessing import get_context
-from time import sleep
-
 import pytest
 
 from include.core.errors import FatalError, GateRejected
-from include.core.refs import Candidate, GateDecision
-from include.pipeline.validate import validate
-from include.specs import Dataset, Drift, GatePolicy
-from include.validate.suite import load_suite
+from include.specs import Drift, GatePolicy
 from include.warehouse.connection import transaction
-from include.warehouse.staging import sweep, table_name
+from include.warehouse.staging import sweep
 from include.warehouse.summaries import kept
-from include.warehouse.validations import Validation, record
 from include.warehouse.versions import begin, publish
-
-AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-PAYMENTS = Dataset(
-    name="pay", sources=("shop",), key="id", numeric=("amount",), categorical=("method",), label="fraud",
-    gate=GatePolicy(max_rejected=0.4), seed=7,
-)  # fmt: skip
-ROWS = """
-    (1, 10, 'card', 0), (2, 20, 'card', 1), (3, -5, 'card', 0), (4, 30, '<b>shell</b>', 0),
-    (5, NULL, NULL, 1), (6, 40, 'cash', 0), (7, -1, 'shell', 0), (8, 50, 'card', 1), (8, 60, 'card', 1),
-    (10, 70, 'cash', 0), (11, 80, 'cash', 0), (12, 90, 'cash', 0), (13, 95, 'cash', 0)
-"""
-RULES = (
-    ("expect_table_row_count_to_be_between", {"min_value": 2}, "critical", "enough"),
-    ("expect_column_values_to_be_unique", {"column": "id"}, "critical", "id_unique"),
-    ("expect_column_values_to_be_between", {"column": "amount", "min_value": 0}, "critical", "amount_positive"),
-    (
-        "expect_column_values_to_be_in_set",
-        {"column": "method", "value_set": ["card", "cash"]},
-        "critical",
-        "method",
-    ),
-    ("expect_column_values_to_not_be_null", {"column": "amount"}, "warning", "amount_there"),
-    ("expect_column_mean_to_be_between", {"column": "amount", "max_value": 1}, "info", "mean"),
-)
-
-
-def write_suite(folder, rules=RULES):
-    folder.mkdir(exist_ok=True)
-    entries = [{"type": t, "kwargs": k, "severity": s, "meta": {"rule": r}} for t, k, s, r in rules]
-    (folder / "pay.json").write_text(json.dumps({"name": "pay", "expectations": entries}))
-    return folder
-
-
-def candidate(warehouse_url, rows=ROWS, run="manual__1"):
-    table = table_name("pay", run)
-    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        cursor.execute(f'CREATE TABLE staging."{table}" (id int, amount numeric, method text, fraud int)')
-        cursor.execute(f'INSERT INTO staging."{table}" VALUES {rows}' if rows else "SELECT 1")
-        count = cursor.rowcount if rows else 0
-    return Candidate(dataset="pay", run=run, table=table, batches={"shop": 3}, rows=count, sql_hash="s")
-
-
-def judged(warehouse_url, tmp_path, found, dataset=PAYMENTS, rules=RULES, **more):
-    folders = {"suites": write_suite(tmp_path / "suites", rules), "reports": tmp_path / "reports"}
-    return validate(warehouse_url, dataset, found, at=AT, **folders, **more)
+from tests.pipeline.judging import AT, PAYMENTS, RULES, candidate, judged, query
 
 
 def row(id_, amount, method, fraud):
     return {"id": id_, "amount": amount, "method": method, "fraud": fraud}
-
-
-def query(warehouse_url, text):
-    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        cursor.execute(text)
-        return cursor.fetchall()
 
 
 def test_good_rows_pass_with_id_and_split_and_bad_rows_are_quarantined_with_every_reason(warehouse_url, tmp_path):
@@ -246,117 +185,12 @@ def test_a_count_that_disagrees_with_great_expectations_is_never_published(wareh
     assert query(warehouse_url, "SELECT count(*) FROM sluice.validations") == [(0,)]
 
 
-def test_a_task_taken_for_dead_finds_what_the_other_decided(warehouse_url, tmp_path):
-    found = candidate(warehouse_url)
-    refused = GateDecision(decision="reject", reasons=("it said so",))
-    other = Validation(
-        run=found.run, dataset="pay", stage="gate", decision=refused,
-        rows=13, passed=8, quarantined=5, reasons={}, outcomes=(), batches={"shop": 3}, suite_hash="h",
-        report="pay/manual_1/gate.html", at=AT,
-    )  # fmt: skip
-    with ThreadPoolExecutor() as pool:
-        with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.validate'), hashtext('pay'))")
-            record(connection, other)
-            late = pool.submit(judged, warehouse_url, tmp_path, found)
-            while not query(warehouse_url, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
-                assert not late.done()
-                sleep(0.02)
-        with pytest.raises(GateRejected, match="it said so"):
-            late.result(timeout=30)
-
-
 def test_nothing_is_recorded_when_the_report_cannot_be_written(warehouse_url, tmp_path):
     (tmp_path / "reports").write_text("a file where a folder should be")
     with pytest.raises(OSError, match="reports"):
         judged(warehouse_url, tmp_path, candidate(warehouse_url))
     assert query(warehouse_url, "SELECT to_regclass('quarantine.pay'), count(*) FROM sluice.validations") == [
         (None, 0)
-    ]
-
-
-def entries(warehouse_url):
-    return query(
-        warehouse_url,
-        "SELECT key, row -> 'amount', reasons, rows, first_run, last_run, resolved_run"
-        " FROM quarantine.pay__entries ORDER BY first_seen, key, row::text",
-    )
-
-
-def judged_on(warehouse_url, tmp_path, day, rows, *, batch=None, rules=RULES):
-    """The evidence on quarantine that a run of this day leaves, whatever the gate decides."""
-    found = candidate(warehouse_url, rows, run=f"day {day}")
-    found = found.model_copy(update={"batches": {"shop": batch or day}})
-    folders = {"suites": write_suite(tmp_path / "suites", rules), "reports": tmp_path / "reports"}
-    with suppress(GateRejected):
-        validate(warehouse_url, PAYMENTS, found, at=AT + timedelta(days=day), **folders)
-    ((evidence,),) = query(warehouse_url, f"SELECT evidence FROM sluice.validations WHERE run = 'day {day}'")
-    return tuple(evidence["quarantine"][name] for name in NEWS) if evidence else None
-
-
-NEWS = ("open", "opened", "resolved", "since")
-GOOD = "(1, 10, 'card', 0), (2, 20, 'card', 1), (10, 30, 'cash', 0)"
-
-
-def test_a_row_that_is_mended_leaves_quarantine_and_one_that_comes_back_enters_anew(warehouse_url, tmp_path):
-    bad = f"{GOOD}, (3, -5, 'card', 0)"
-    still = f"{GOOD}, (3, -6, 'shell', 0), (4, -1, 'card', 0)"
-    assert judged_on(warehouse_url, tmp_path, 1, bad) == (1, 1, 0, None)
-    assert entries(warehouse_url) == [("3", -5, ["amount_positive"], 1, "day 1", "day 1", None)]
-    assert judged_on(warehouse_url, tmp_path, 2, still) == (2, 1, 0, "day 1")
-    assert entries(warehouse_url) == [
-        ("3", -6, ["amount_positive", "method"], 1, "day 1", "day 2", None),
-        ("4", -1, ["amount_positive"], 1, "day 2", "day 2", None),
-    ]
-    assert judged_on(warehouse_url, tmp_path, 3, f"{GOOD}, (3, 6, 'card', 0)") == (0, 0, 2, "day 2")
-    assert judged_on(warehouse_url, tmp_path, 4, bad) == (1, 1, 0, "day 3")
-    assert entries(warehouse_url) == [
-        ("3", -6, ["amount_positive", "method"], 1, "day 1", "day 2", "day 3"),
-        ("4", -1, ["amount_positive"], 1, "day 2", "day 2", "day 3"),
-        ("3", -5, ["amount_positive"], 1, "day 4", "day 4", None),
-    ]
-    times = "SELECT first_seen, last_seen, resolved_at FROM quarantine.pay__entries WHERE key = '4'"
-    assert query(warehouse_url, times) == [tuple(AT + timedelta(days=day) for day in (2, 2, 3))]
-    assert query(warehouse_url, "SELECT count(*) FROM quarantine.pay") == [(4,)]
-    said = (tmp_path / "reports" / "pay").rglob("gate.html")
-    assert sum("2 resolved since run day 2" in " ".join(page.read_text().split()) for page in said) == 1
-
-
-def test_rows_without_a_key_are_known_by_their_content_and_rows_of_one_key_are_one_entry(warehouse_url, tmp_path):
-    keyed = (*RULES, ("expect_column_values_to_not_be_null", {"column": "id"}, "critical", "id_there"))
-    keyless = "(NULL, 1, 'card', 0), (NULL, 2, 'card', 0)"
-    bad = f"{GOOD}, (8, 1, 'card', 0), (8, 2, 'card', 0)"
-    assert judged_on(warehouse_url, tmp_path, 1, f"{bad}, {keyless}", rules=keyed) == (3, 3, 0, None)
-    changed = "(NULL, 1, 'card', 0), (NULL, 3, 'card', 0)"
-    assert judged_on(warehouse_url, tmp_path, 2, f"{GOOD}, {changed}", rules=keyed) == (2, 1, 2, "day 1")
-    assert entries(warehouse_url) == [
-        ("8", 1, ["id_unique"], 2, "day 1", "day 1", "day 2"),
-        (None, 1, ["id_there"], 1, "day 1", "day 2", None),
-        (None, 2, ["id_there"], 1, "day 1", "day 1", "day 2"),
-        (None, 3, ["id_there"], 1, "day 2", "day 2", None),
-    ]
-
-
-def test_a_run_that_judged_in_part_or_on_an_older_batch_resolves_nothing(warehouse_url, tmp_path):
-    broken = (
-        *RULES,
-        ("expect_column_values_to_match_regex", {"column": "method", "regex": "("}, "info", "broken"),
-    )
-    bad = f"{GOOD}, (3, -5, 'card', 0)"
-    assert judged_on(warehouse_url, tmp_path, 1, bad, batch=7) == (1, 1, 0, None)
-    assert judged_on(warehouse_url, tmp_path, 2, f"{GOOD}, (4, -1, 'card', 0)", batch=7, rules=broken) == (
-        2, 1, 0, "day 1",
-    )  # fmt: skip
-    assert judged_on(warehouse_url, tmp_path, 3, "", batch=7) == (2, 0, 0, "day 1")
-    assert judged_on(warehouse_url, tmp_path, 4, f"{GOOD}, (5, -1, 'card', 0)", batch=6) is None
-    assert entries(warehouse_url) == [
-        ("3", -5, ["amount_positive"], 1, "day 1", "day 1", None),
-        ("4", -1, ["amount_positive"], 1, "day 2", "day 2", None),
-    ]
-    assert judged_on(warehouse_url, tmp_path, 5, bad, batch=8) == (1, 0, 1, "day 1")
-    assert entries(warehouse_url) == [
-        ("3", -5, ["amount_positive"], 1, "day 1", "day 5", None),
-        ("4", -1, ["amount_positive"], 1, "day 2", "day 2", "day 5"),
     ]
 
 
@@ -391,40 +225,3 @@ def test_drift_from_the_published_version_is_told_on_record_and_on_the_page(ware
         judged(warehouse_url, tmp_path, candidate(warehouse_url, shifted, "r4"), strict)
     with transaction(warehouse_url) as connection:
         assert kept(connection, "pay", "r4") == {}
-
-
-def judge_in_turn(warehouse_url, tmp_path, worker):
-    """Two runs, each on a dataset that other processes judge at the same time."""
-    for number in range(2):
-        name = f"pay_{(worker + number) % 3}"
-        dataset = PAYMENTS.model_copy(update={"name": name})
-        found = candidate(warehouse_url, run=f"worker {worker}, {number}").model_copy(update={"dataset": name})
-        folder = tmp_path / name
-        validate(warehouse_url, dataset, found, suites=folder, reports=tmp_path / "reports", at=AT)
-
-
-def test_eight_processes_validate_at_once_and_no_judgement_fails_or_is_lost(warehouse_url, tmp_path):
-    rules = [rule for rule in RULES if rule[3] in {"enough", "id_unique", "amount_positive"}]
-    for number in range(3):
-        written = write_suite(tmp_path / f"pay_{number}", rules) / "pay.json"
-        written.rename(written.with_name(f"pay_{number}.json"))
-    # What this imports (Great Expectations) forked processes need not import again.
-    load_suite(tmp_path / "pay_0", "pay_0", PAYMENTS.columns)
-    started = [
-        get_context("fork").Process(target=judge_in_turn, args=(warehouse_url, tmp_path, worker))
-        for worker in range(8)
-    ]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join(120)
-    assert [process.exitcode for process in started] == [0] * 8
-    judged = query(warehouse_url, "SELECT run, decision, passed, quarantined, report FROM sluice.validations")
-    runs = {f"worker {worker}, {number}" for worker in range(8) for number in range(2)}
-    assert {run for run, *_ in judged} == runs
-    assert {tuple(figures) for _, *figures, _ in judged} == {("publish", 9, 4)}
-    assert all((tmp_path / "reports" / page).is_file() for *_, page in judged)
-    kept = " UNION ALL ".join(f"SELECT run FROM quarantine.pay_{number}" for number in range(3))
-    assert query(warehouse_url, f"SELECT run, count(*) FROM ({kept}) AS kept GROUP BY run ORDER BY run") == [
-        (run, 4) for run in sorted(runs)
-    ]

@@ -15,7 +15,7 @@ from include.specs import PostgresSource, Prelabel, Subject
 from include.specs.rules import Keyword
 from include.warehouse.connection import connect, transaction
 from tests.pipeline.reviews import AT, CLASSES, LABELLING, REVIEWS, Reviews, contrary, declared, honest, meant
-from tests.web.test_app import text_of
+from tests.web.pages import text_of
 
 RULES = (
     Keyword(name="fine", label="pos", column="body", words=("fine",)),

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from include.core.errors import FatalError
 from include.label.formats.registry import read, write
+from tests.label.formats.test_ground_truth import MANIFEST
 from tests.label.formats.test_image_formats import COCO, CVAT
 from tests.label.formats.test_label_studio import TASK
-from tests.label.formats.test_text_formats import LABELBOX, MANIFEST, PRODIGY, SCALE
+from tests.label.formats.test_labelbox import LABELBOX
+from tests.label.formats.test_prodigy import PRODIGY
+from tests.label.formats.test_scale import SCALE
 
 SAMPLES = {
     "label_studio": ([TASK], lambda d: json.dumps(d).encode()),
