@@ -17,10 +17,10 @@ from include.core.errors import RetriableError
 from include.core.failpoints import failpoint
 from include.core.refs import Asked
 from include.label.tools import Tool
-from include.pipeline.label import labelling_of
+from include.pipeline.label import label_in_turn, labelling_of
 from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
-from include.warehouse.connection import take_turns, transaction, turn
+from include.warehouse.connection import transaction, turn
 from include.warehouse.label_subjects import whose
 from include.warehouse.staging import exists, queue_name
 
@@ -57,7 +57,7 @@ def _on_record(warehouse_url: str, dataset: Dataset, run: str, tool: Tool, *, st
 
     for _ in range(TRIES):
         with transaction(warehouse_url) as connection:
-            _take_turns(connection, dataset)
+            label_in_turn(connection, dataset)
             if before := label_rounds.asked_before(connection, dataset.name, run):
                 return before[0]
             seen = see(connection, dataset, storage)
@@ -84,7 +84,7 @@ def _record(
     from include.pipeline.draw import pulse
 
     with transaction(warehouse_url) as connection:
-        _take_turns(connection, dataset)
+        label_in_turn(connection, dataset)
         if before := label_rounds.asked_before(connection, dataset.name, asked.run):
             return before[0]
         if pulse(connection, dataset) != seen.pulse:
@@ -143,8 +143,3 @@ def _shown(connection: Connection, dataset: Dataset, keys: Sequence[str], said: 
 def _prediction(key: str, label: str, confidence: float) -> Annotation:
     choice = Choice(labels=(label,), score=confidence)
     return Annotation(item=key, annotator="sluice", regions=(choice,), origin="model")
-
-
-def _take_turns(connection: Connection, dataset: Dataset) -> None:
-    with connection.cursor() as cursor:
-        take_turns(cursor, "label", dataset.name)

@@ -84,3 +84,9 @@ def labelling_of(dataset: Dataset) -> Labelling:
     if dataset.labelling is None:
         raise FatalError(f"Dataset {dataset.name} declares no labelling.", fix="declare Labelling(…).")
     return dataset.labelling
+
+
+def label_in_turn(connection: Connection, dataset: Dataset) -> None:
+    """Wait until nobody else asks, settles or sets aside; others wait until the caller's transaction ends."""
+    with connection.cursor() as cursor:
+        take_turns(cursor, "label", dataset.name)

@@ -15,10 +15,10 @@ from include.core.refs import Asked, GateDecision, LabelResult
 from include.core.seeds import seed_of
 from include.label.formats.judge import Judged, only
 from include.label.tools import Tool
-from include.pipeline.label import items_of, labelling_of
+from include.pipeline.label import items_of, label_in_turn, labelling_of
 from include.specs import Dataset, Labelling
 from include.warehouse import label_rounds
-from include.warehouse.connection import take_turns, transaction
+from include.warehouse.connection import transaction
 from include.warehouse.labels import Label, News, given, known_answers, known_labels, land_labels
 from include.warehouse.staging import exists, queue_name
 
@@ -38,7 +38,7 @@ def settle(
     retry of the run returns, or raises, what was decided.
     """
     with transaction(warehouse_url) as connection:
-        _take_turns(connection, dataset)
+        label_in_turn(connection, dataset)
         result = _decided(connection, asked)
         items = items_of(connection, asked)
         rows = _rows(connection, dataset, storage) if result is None else None
@@ -72,7 +72,7 @@ def _landed(
 ) -> LabelResult:
     """What comes of the answers, on record; or what another try of the run has put there meanwhile."""
     with transaction(warehouse_url) as connection:
-        _take_turns(connection, dataset)
+        label_in_turn(connection, dataset)
         if before := _decided(connection, asked):
             return before
         # Without the rows of a subject that was erased since they were asked for.
@@ -96,11 +96,6 @@ def _rows(connection: Connection, dataset: Dataset, storage: Any) -> "Rows | Non
         if not (declared.validation or declared.consolidate == "crowdlab"):
             return None
         return read(connection, dataset, declared, storage) if exists(cursor, queue_name(dataset.name)) else None
-
-
-def _take_turns(connection: Connection, dataset: Dataset) -> None:
-    with connection.cursor() as cursor:
-        take_turns(cursor, "label", dataset.name)
 
 
 def _settled(

@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.specs import Dataset, PostgresSource, Subject
 from include.warehouse import erasures, subjects
-from include.warehouse.labels import label_source
+from include.warehouse.labels import is_landed, label_source
 from include.warehouse.staging import queue_name
 from include.warehouse.subjects import KEY, REFERENCED, Place
 from include.warehouse.tables import landing_table
@@ -73,8 +73,7 @@ def history(cursor: Cursor, dataset: Dataset) -> list[Place]:
     found = []
     for table, column in (("answers", "item"), ("labels", "key")):
         name = landing_table(label_source(dataset.name), table)
-        cursor.execute("SELECT to_regclass(format('landing.%%I', %s::text)) IS NOT NULL", (name,))
-        if cursor.fetchone() == (True,):
+        if is_landed(cursor, name):
             holds = sql.SQL("{} IN ({})").format(sql.Identifier(column), _keys(dataset))
             found.append(Place(f"landing.{name}", sql.Identifier("landing", name), holds))
     return found

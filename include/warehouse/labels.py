@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from include.core.annotations import Annotation
 from include.core.batch import Batch, Column, Table, TableChanges
@@ -128,8 +129,7 @@ def answers_of(connection: Connection, dataset: str, run: str) -> list[tuple[str
     """
     name = f"{label_source(dataset)}_answers"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(format('landing.%%I', %s::text)) IS NOT NULL", (name,))
-        if cursor.fetchone() != (True,):
+        if not is_landed(cursor, name):
             return []
         cursor.execute(
             sql.SQL(
@@ -171,8 +171,7 @@ def _current(
 ) -> list[tuple[Any, ...]]:
     name = f"{label_source(dataset)}_{table}"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(format('landing.%%I', %s::text)) IS NOT NULL", (name,))
-        if cursor.fetchone() != (True,):
+        if not is_landed(cursor, name):
             return []
         cursor.execute(
             sql.SQL("SELECT {} FROM landing.{} WHERE _seq_to IS NULL ORDER BY {}").format(
@@ -182,6 +181,12 @@ def _current(
             )
         )
         return cursor.fetchall()
+
+
+def is_landed(cursor: Cursor, name: str) -> bool:
+    """Whether landing has a table of that name: labels are landed with the first round."""
+    cursor.execute("SELECT to_regclass(format('landing.%%I', %s::text)) IS NOT NULL", (name,))
+    return cursor.fetchone() == (True,)
 
 
 def _answer(answer: Annotation) -> list[str | None]:
