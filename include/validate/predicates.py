@@ -101,8 +101,14 @@ def _between(subject: sql.Composable, kwargs: Arguments) -> sql.Composable:
     for bound, strict, plain in (("min_value", ">", ">="), ("max_value", "<", "<=")):
         if kwargs.get(bound) is not None:
             sign = strict if kwargs.get(f"strict_{bound[:3]}") else plain
-            parts.append(sql.SQL("{} " + sign + " {}").format(subject, sql.Literal(kwargs[bound])))
+            parts.append(sql.SQL("{} " + sign + " {}").format(subject, sql.Literal(_plain(kwargs[bound]))))
     return sql.SQL("NOT {}").format(all_of(parts))
+
+
+def _plain(bound: Any) -> Any:
+    """A whole number as an integer: Great Expectations makes 1.0 of 1, for which Postgres would make a numeric of
+    every integer that it compares."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _outside(kwargs: Arguments, _rows: Rows) -> sql.Composable:

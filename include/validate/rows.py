@@ -13,7 +13,8 @@ from include.core.errors import FatalError
 from include.core.failpoints import failpoint
 from include.core.refs import Outcome
 from include.specs import Dataset
-from include.validate.predicates import bad_row_sql, repeats
+from include.validate.parts import any_of
+from include.validate.predicates import NEVER, bad_row_sql, repeats
 from include.validate.repeats import CANDIDATE, join_repeats, write_repeats
 from include.validate.suite import Expectation, Suite
 from include.warehouse.scans import FOR_SCANS
@@ -50,27 +51,28 @@ def judge(connection: Connection, candidate: str, key: str, bad: str, rules: Seq
     must not be written to until the transaction ends. Raises FatalError if SQL fails.
     """
     table, source = sql.Identifier("staging", bad), sql.Identifier("staging", candidate)
-    reasons = [
-        sql.SQL("CASE WHEN {} THEN {} END").format(bad_row_sql(rule, source), sql.Literal(rule.rule))
-        for rule in rules
-    ]
+    broken = {rule.rule: bad_row_sql(rule, source) for rule in rules}
+    reasons = (sql.SQL("CASE WHEN {} THEN {} END").format(is_bad, sql.Literal(n)) for n, is_bad in broken.items())
     with connection.cursor() as cursor:
         cursor.execute(FOR_SCANS)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         try:
             with with_repeats(cursor, rules, source) as rows_to_judge:
+                # Reasons are told, and the whole row is put together, of bad rows alone: a reference to the row
+                # itself (`to_jsonb(_candidate)`) would copy every one of them below the join.
                 cursor.execute(
                     sql.SQL(
-                        'CREATE UNLOGGED TABLE {bad} AS SELECT at, key, to_jsonb(whole) AS "row", reasons FROM'
-                        " (SELECT {c}.ctid AS at, {key}::text AS key, {c} AS whole,"
-                        " array_remove(ARRAY[{reasons}]::text[], NULL) AS reasons FROM {rows})"
-                        " AS judged WHERE cardinality(reasons) > 0"
+                        "CREATE UNLOGGED TABLE {bad} AS SELECT {c}.ctid AS at, {key}::text AS key,"
+                        ' to_jsonb(ROW({c}.*)::{source}) AS "row",'
+                        " array_remove(ARRAY[{reasons}]::text[], NULL) AS reasons FROM {rows} WHERE {broken}"
                     ).format(
                         bad=table,
                         c=CANDIDATE,
                         key=sql.Identifier(key),
+                        source=source,
                         reasons=sql.SQL(", ").join(reasons),
                         rows=rows_to_judge,
+                        broken=any_of(broken.values()) if broken else NEVER,
                     )
                 )
             cursor.execute(sql.SQL("ANALYZE {} (at)").format(table))

@@ -4,9 +4,9 @@ from psycopg2 import sql
 
 from include.specs import Dataset
 
-# 52 bits fit a double's mantissa, so the fraction is exact.
-HEX_DIGITS = 13
-BITS = 4 * HEX_DIGITS
+# 52 bits fit a double's mantissa, so the fraction is exact. They are the first bytes of a hash, less what is over.
+BITS = 52
+BYTES = -(-BITS // 8)
 
 
 def split_expression(dataset: Dataset) -> sql.Composable:
@@ -46,7 +46,7 @@ def _fraction(dataset: Dataset) -> sql.Composable:
     group = sql.SQL("coalesce({}::text, {} || {}::text)").format(
         sql.Identifier(dataset.group_column), sql.Literal("\x1f"), sql.Identifier(dataset.key)
     )
-    digest = sql.SQL("encode(sha256(convert_to({} || {}, 'UTF8')), 'hex')").format(named, group)
-    return sql.SQL("(('x' || left({}, {}))::bit({})::bigint / {}::float8)").format(
-        digest, sql.Literal(HEX_DIGITS), sql.Literal(BITS), sql.Literal(2**BITS)
+    # A cast from bytea, which PostgreSQL 18 has: by way of hex and bits the fraction takes as long as the hash.
+    return sql.SQL("((substr(sha256(convert_to({} || {}, 'UTF8')), 1, {})::bigint >> {}) / {}::float8)").format(
+        named, group, sql.Literal(BYTES), sql.Literal(8 * BYTES - BITS), sql.Literal(2**BITS)
     )

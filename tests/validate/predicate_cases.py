@@ -3,12 +3,12 @@
 import json
 
 COLUMNS = (
-    "id", "n", "m", "f", "s", "t", "at", "b", "Odd Name", "day", "moment", "code", "big", "same", "none", "x",
+    "id", "n", "m", "f", "s", "t", "at", "b", "Odd Name", "day", "moment", "code", "big", "same", "none", "x", "r",
 )  # fmt: skip
 TABLE = """
 CREATE TABLE staging.mixed (
     id int, n int, m int, f float8, s text, t text, at timestamptz, b boolean, "Odd Name" numeric(8, 2),
-    day date, moment timestamp, code char(4), big bigint, same int, none text, x float8);
+    day date, moment timestamp, code char(4), big bigint, same int, none text, x float8, r real);
 INSERT INTO staging.mixed VALUES
     (1, 1, 1, 0.5, 'abc', 'abc', '2026-01-01Z', true, 1.50, '2026-01-01', '2026-01-01', 'a', 1, 7, NULL, 1),
     (2, 2, 1, 'NaN', 'abd', 'x', '2026-01-02Z', false, 1.5, '2026-01-02', '2026-01-01 12:00', 'a ', 2, 7, NULL, 2),
@@ -23,6 +23,8 @@ INSERT INTO staging.mixed VALUES
     (9, 1, 1, 3.5, '%s', '{}', '2026-01-01Z', true, 1, '2026-01-01', '2026-01-01', 'abcd', 6, 7, NULL, 0.1),
     (10, 1000, 1, 0.1, E'a\nb', E'\t', '2026-03-01Z', true, 1, '2026-01-03', '2026-01-01', 'x', 7, 7, NULL, 0.3),
     (11, -1, 1, 0.3, 'Abc', '', '2026-03-01Z', NULL, 0.10, '2026-01-03', '2026-01-01', 'x', 8, 7, NULL, 0.2);
+UPDATE staging.mixed SET r = CASE id
+    WHEN 1 THEN 16777216::real WHEN 2 THEN 16777218 WHEN 3 THEN 'NaN' WHEN 4 THEN 1 END;
 """
 ROWS = 12
 ADULT = {"type": "comparison", "column": {"name": "n"}, "operator": ">=", "parameter": 2}
@@ -56,6 +58,10 @@ CASES = {
         {"column": "n", "min_value": 1},
         {"column": "n", "min_value": 1, "max_value": 5},
         {"column": "n", "min_value": 1, "max_value": 5, "strict_min": True, "strict_max": True},
+        # 16,777,217 is no float of four bytes.
+        {"column": "r", "min_value": 16_777_217},
+        {"column": "r", "max_value": 16_777_216},
+        {"column": "n", "min_value": 1.5},
         {"column": "f", "min_value": 0},
         {"column": "f", "min_value": 0, "strict_min": True},
         {"column": "f", "max_value": 3.5},
