@@ -31,8 +31,8 @@ COLLECTING = (
 CURATING = (
     "build.create", "build.commit", "checkpoint.run", "gate.judge", "gate.pass", "gate.quarantine", "report.draft",
     "report.place", "judgement.record", "gate.commit", "balance.add", "balance.remove", "balance.commit",
-    "images.plan", "images.store", "shard.commit", "gather.commit", "audit.check", "audit.commit", "publish.hold",
-    "publish.fingerprint", "publish.move", "publish.commit", "sweep",
+    "images.plan", "images.store", "shard.commit", "gather.commit", "audit.hold", "audit.fingerprint",
+    "audit.check", "audit.commit", "publish.hold", "publish.prove", "publish.move", "publish.commit", "sweep",
 )  # fmt: skip
 LABELLING = ("round.record", "round.send", "round.sent", "answers.take", "labels.land", "round.settle")
 EXPORTING = ("export.part", "export.deliver", "export.record")

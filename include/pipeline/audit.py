@@ -1,4 +1,7 @@
-"""Audit what a run made: nothing that breaks a rule, or is in two splits, becomes a version."""
+"""Audit what a run made: nothing that breaks a rule, or is in two splits, becomes a version.
+
+The rows that were looked at are sealed, so that nothing else becomes a version either.
+"""
 
 import logging
 from collections.abc import Callable
@@ -8,13 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from include.core.dimensions import RUNS
-from include.core.errors import GateRejected
+from include.core.errors import FatalError, GateRejected, RetriableError
 from include.core.failpoints import failpoint
 from include.core.refs import Augmented, Finding, Outcome
 from include.publish import audit as checks
+from include.publish.fingerprint import fingerprint
 from include.publish.leakage import prove
 from include.specs import Dataset
 from include.validate.checkpoint import Checked, run_checkpoint
@@ -22,23 +27,31 @@ from include.validate.reports import Report, report_path, write_report
 from include.validate.suite import Suite, load_suite
 from include.warehouse import versions
 from include.warehouse.connection import transaction
-from include.warehouse.scans import FOR_SCANS
-from include.warehouse.staging import count_rows
+from include.warehouse.scans import FOR_SCANS, PATIENCE
+from include.warehouse.seal import Seal, count_writers, read_marks
+from include.warehouse.staging import hold
 from include.warehouse.texts import keep
 from include.warehouse.validations import Validation, judged_before, record, recorded
 
 log = logging.getLogger(__name__)
 
 STAGE = "audit"
+AGAIN = (
+    "clear the run from the task that makes the table on, to have the audited rows again; or trigger a new run."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found of so many rows: by Sluice's own rules, and by Great Expectations."""
+    """What was found of the sealed rows: by Sluice's own rules, and by Great Expectations."""
 
-    rows: int
+    seal: Seal
     findings: tuple[Finding, ...]
     checked: Checked
+
+    @property
+    def rows(self) -> int:
+        return self.seal.marks.rows
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -57,18 +70,33 @@ def audit(
     storage: Any | None = None,
     report_url: str = "",
     attempt: int = 1,
+    patience: float = PATIENCE,
 ) -> Augmented:
     """Check the made table in SQL and by the suite `<dataset>_audit`; hand it on, or raise GateRejected.
 
     Part of it is the proof that nothing of one split is in another, for which a dataset's images are read from
     `storage`, the root of the object storage.
+    All looks see the same rows: writers are waited for, `patience` seconds at most, and others kept out meanwhile.
+    What `publish` tells these rows by is recorded with the judgement (`Seal`).
+
     Either way the judgement is in `sluice.validations` and the page `audit.html` lies beside the gate's;
     `report_url` is where that folder is served, `attempt` the task's try.
-    A retry checks again; a run that was once rejected stays rejected.
+    A retry checks again, and what is recorded first stays: a run that was once rejected stays rejected, and rows
+    that are others than those of the record raise FatalError. RetriableError if the table is not left alone.
     """
     run = augmented.gated.candidate.run
     suite = load_suite(suites, f"{dataset.name}_audit", (*dataset.columns, *versions.PROVENANCE))
-    looked = _look(warehouse_url, dataset, augmented, suite=suite, run_id=f"{run}, try {attempt}", storage=storage)
+    try:
+        looked = _look(
+            warehouse_url, dataset, augmented, suite=suite, run_id=f"{run}, try {attempt}", storage=storage,
+            patience=patience,
+        )  # fmt: skip
+    except psycopg2.errors.LockNotAvailable as error:
+        raise RetriableError(
+            f"The table staging.{augmented.table} was not left alone within {patience:g} s: others write to it, or"
+            " wait to take it away.",
+            fix="end the older try of this run's tasks, or whoever else pg_locks names, and run again.",
+        ) from error
     judged = _judged(dataset, augmented, looked, suite.hash, at=at)
     with transaction(warehouse_url) as connection:
         before = recorded(connection, run, dataset.name, STAGE)
@@ -85,34 +113,70 @@ def audit(
                 f" Report: {where}.",
                 fix="mend the step that made these rows, and trigger a new run.",
             )
+    _refuse_other_rows(dataset, looked, before)
     log.info("audited %s rows of %s by %s rules", looked.rows, dataset.name, len(judged.outcomes))
     return augmented
 
 
-def _look(
-    warehouse_url: str, dataset: Dataset, augmented: Augmented, *, suite: Suite, run_id: str, storage: Any | None
-) -> Looked:
-    """All that is looked at. Great Expectations and the learners have a session each, so that they count and learn
-    while the splits are compared."""
+def _refuse_other_rows(dataset: Dataset, looked: Looked, before: Validation | None) -> None:
+    """FatalError if the run's audit was recorded of other rows."""
+    if before and before.seal and before.seal.fingerprint != looked.seal.fingerprint:
+        raise FatalError(
+            f"The audit of {before.run} is on record for other rows of {dataset.name}: their fingerprint is"
+            f" {before.seal.fingerprint[:12]}, that of the table now {looked.seal.fingerprint[:12]}.",
+            fix=AGAIN,
+        )
 
-    def compared(connection: Connection) -> tuple[int, Finding, Finding]:
+
+def _look(
+    warehouse_url: str,
+    dataset: Dataset,
+    augmented: Augmented,
+    *,
+    suite: Suite,
+    run_id: str,
+    storage: Any | None,
+    patience: float,
+) -> Looked:
+    """All that is looked at, while one session holds the table still and reckons its fingerprint. The others have
+    a session each, so that rows are counted, learnt from and compared at once."""
+
+    def compared(connection: Connection) -> tuple[Finding, Finding]:
         with connection.cursor() as cursor:
             cursor.execute(FOR_SCANS)
-            rows = count_rows(cursor, augmented.table)
         sound = checks.audit(connection, dataset, augmented)
-        return rows, sound, prove(connection, dataset, augmented, sound, storage)
+        return sound, prove(connection, dataset, augmented, sound, storage)
 
-    with ThreadPoolExecutor(2, "audit") as pool:
-        checking = pool.submit(run_checkpoint, warehouse_url, "staging", augmented.table, suite, run_id)
-        learning = pool.submit(_within, warehouse_url, lambda c: _balancing(c, dataset, augmented))
-        rows, sound, proven = _within(warehouse_url, compared)
-        findings = (sound, proven, learning.result())
-        return Looked(rows, tuple(finding for finding in findings if finding), checking.result())
+    def beside(look: Callable[[Connection], Any]) -> Any:
+        with transaction(warehouse_url) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+            return look(connection)
+
+    checkpoint = (warehouse_url, "staging", augmented.table, suite, run_id)
+    with transaction(warehouse_url) as held:
+        _hold(held, augmented.table, patience)
+        with ThreadPoolExecutor(3, "audit") as pool:
+            checking = pool.submit(run_checkpoint, *checkpoint, patience=patience)
+            learning = pool.submit(beside, lambda connection: _balancing(connection, dataset, augmented))
+            comparing = pool.submit(beside, compared)
+            seal = _seal(held, augmented.table)
+            findings = (*comparing.result(), learning.result())
+            return Looked(seal, tuple(finding for finding in findings if finding), checking.result())
 
 
-def _within(warehouse_url: str, look: Callable[[Connection], Any]) -> Any:
-    with transaction(warehouse_url) as connection:
-        return look(connection)
+@failpoint("audit.hold")
+def _hold(connection: Connection, table: str, patience: float) -> None:
+    """Keep the table as it is until all have looked, also while this session waits for the others."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        hold(cursor, table, "SHARE", patience)
+
+
+def _seal(connection: Connection, table: str) -> Seal:
+    with connection.cursor() as cursor:
+        marks = read_marks(cursor, table, count_writers(cursor, table))
+    return Seal(fingerprint(connection, table), marks)
 
 
 def _judged(
@@ -134,6 +198,7 @@ def _judged(
         report=report_path(dataset.name, candidate.run, STAGE),
         at=at,
         evidence={finding.name: finding.evidence for finding in looked.findings if finding.evidence},
+        seal=looked.seal,
     )
 
 

@@ -4,20 +4,20 @@ import logging
 from datetime import datetime
 
 import psycopg2
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError, RetriableError
 from include.core.failpoints import failpoint
 from include.core.refs import Augmented, VersionRef
 from include.pipeline.approve import approved
-from include.pipeline.audit import STAGE
+from include.pipeline.audit import AGAIN, STAGE
 from include.publish.fingerprint import fingerprint
-from include.publish.manifest import manifest
+from include.publish.manifest import Counted, count, manifest
 from include.specs import Dataset
 from include.warehouse import versions
 from include.warehouse.connection import take_turns, transaction
-from include.warehouse.staging import count_rows, exists
+from include.warehouse.seal import broken, read_marks
+from include.warehouse.staging import exists, hold
 from include.warehouse.validations import Validation, recorded
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,9 @@ def publish(
     If the same bytes had been published before, the view points at that version and nothing new is made. If
     the view shows newer batches than the table was built of, it stays there: the version is not `current`. The
     retry of a run that had published returns what it had published. Raises FatalError for a table that was not
-    audited, and for changed columns while others have built views on the dataset's; RetriableError if
-    readers hold the dataset's view for longer than `patience` seconds. The rows of a retired version are
-    refused too, and a held run that was not approved: FatalError.
+    audited, or is not what was audited any more, and for changed columns while others have built views on the
+    dataset's; RetriableError if readers hold the dataset's view for longer than `patience` seconds. The rows of a
+    retired version are refused too, and a held run that was not approved: FatalError.
     """
     run = augmented.gated.candidate.run
     try:
@@ -50,9 +50,12 @@ def publish(
                 return done
             approval = approved(connection, dataset, run)
             _hold(connection, augmented.table, patience)
-            audited = _audited(connection, dataset, augmented)
-            digest = fingerprint(connection, augmented.table)
-            facts = manifest(connection, dataset, augmented, audited, code) | {"approval": approval}
+            with connection.cursor() as cursor:
+                counted = count(cursor, dataset, augmented.table)
+            audited = _audited(connection, dataset, augmented, counted.rows)
+            digest = _prove(connection, augmented.table, audited, counted)
+            facts = manifest(connection, dataset, augmented, audited, counted=counted, code=code)
+            facts |= {"approval": approval}
             number, new, current = versions.publish(connection, dataset.name, augmented.table, digest, facts, at)
     except psycopg2.errors.DependentObjectsStillExist as error:
         raise FatalError(
@@ -65,6 +68,12 @@ def publish(
             f"{error.diag.message_primary}",
             fix=error.diag.message_hint
             or "the subject is back where it was erased from: erase it there, collect, and trigger a new run.",
+        ) from error
+    except psycopg2.errors.UndefinedColumn as error:
+        raise FatalError(
+            f"Only what was audited is published, and staging.{augmented.table} has lost a column:"
+            f" {error.diag.message_primary}.",
+            fix=AGAIN,
         ) from error
     except psycopg2.errors.LockNotAvailable as error:
         raise RetriableError(
@@ -113,22 +122,43 @@ def _published_by(connection: Connection, dataset: str, run: str, table: str) ->
 
 @failpoint("publish.hold")
 def _hold(connection: Connection, table: str, patience: float) -> None:
-    """Let nobody change the table between its fingerprint and its publication."""
+    """Let nobody change the table between the proof that it is the audited one and its publication."""
     with connection.cursor() as cursor:
-        versions.column_types(cursor, table)
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
-        cursor.execute(sql.SQL("LOCK TABLE staging.{} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(table)))
+        hold(cursor, table, "SHARE ROW EXCLUSIVE", patience)
 
 
-def _audited(connection: Connection, dataset: Dataset, augmented: Augmented) -> Validation:
+def _audited(connection: Connection, dataset: Dataset, augmented: Augmented, rows: int) -> Validation:
     run = augmented.gated.candidate.run
     found = recorded(connection, run, dataset.name, STAGE)
-    with connection.cursor() as cursor:
-        rows = count_rows(cursor, augmented.table)
     if found is None or found.decision.decision == "reject" or found.passed != rows:
         state = f"{found.decision.decision}, {found.passed} rows" if found else "none"
         raise FatalError(
             f"Only an audited table is published: {augmented.table} has {rows} rows, its audit says {state}.",
-            fix="clear the run's audit task, or trigger a new run.",
+            fix=AGAIN if found else "clear the run's audit task, or trigger a new run.",
         )
+    return found
+
+
+@failpoint("publish.prove")
+def _prove(connection: Connection, table: str, audited: Validation, counted: Counted) -> str:
+    """The fingerprint of the table: the audit's, if its rows are those that were audited, else FatalError.
+
+    They need not be read for it, unless something has happened to the table, or an older release audited it.
+    """
+    seal = audited.seal
+    if seal is None:
+        log.warning("the audit of %s sealed nothing: the fingerprint is reckoned here", audited.run)
+        return fingerprint(connection, table)
+    with connection.cursor() as cursor:
+        doubt = broken(seal.marks, read_marks(cursor, table, counted.writers))
+    if doubt is None:
+        return seal.fingerprint
+    found = fingerprint(connection, table)
+    if found != seal.fingerprint:
+        raise FatalError(
+            f"Only what was audited is published, and staging.{table} is not that any more: {doubt}, and its"
+            f" fingerprint is {found[:12]}, that of the audited rows {seal.fingerprint[:12]}.",
+            fix=AGAIN,
+        )
+    log.info("%s holds the audited rows, as its fingerprint says: %s", table, doubt)
     return found

@@ -30,7 +30,7 @@ from include.core.failpoints import failpoint
 from include.warehouse.versions import column_types
 
 
-@failpoint("publish.fingerprint")
+@failpoint("audit.fingerprint")
 def fingerprint(connection: Connection, table: str, schema: str = "staging") -> str:
     """sha256 over the columns' names and types, then over the sorted sha256 of every row's text, in hex.
 

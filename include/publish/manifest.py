@@ -1,6 +1,8 @@
 """A version's manifest: all that is needed to say what it was made from, and to make it again."""
 
 import platform
+from collections import Counter
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -28,24 +30,41 @@ LIBRARIES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A table's rows by split, class and origin, and by the number of the transaction that wrote them."""
+
+    entries: tuple[dict[str, Any], ...]
+    writers: dict[str, int]
+
+    @property
+    def rows(self) -> int:
+        return sum(self.writers.values())
+
+
 def manifest(
-    connection: Connection, dataset: Dataset, augmented: Augmented, audited: Validation, code: str
+    connection: Connection,
+    dataset: Dataset,
+    augmented: Augmented,
+    audited: Validation,
+    *,
+    counted: Counted,
+    code: str,
 ) -> dict[str, Any]:
-    """The manifest of `staging.<augmented.table>`; `code` is the commit that runs.
+    """The manifest of `staging.<augmented.table>`, whose rows are `counted`; `code` is the commit that runs.
 
     `counts` has one entry a split, class and origin; `balance` counts train's rows by class before
     (what passed the gate) and after.
     """
     gated = augmented.gated
     with connection.cursor() as cursor:
-        counts = _counts(cursor, dataset, augmented.table)
         before = _counts_by_class(cursor, dataset, gated.table)
         sources = _sources(cursor, gated.candidate.batches)
         columns = column_types(cursor, augmented.table)
         postgres = connection.get_parameter_status("server_version")
     judged = recorded(connection, gated.candidate.run, dataset.name, "gate")
     after: dict[str, int] = {}
-    for entry in counts:
+    for entry in counted.entries:
         if entry["split"] == "train":
             after[entry["class"]] = after.get(entry["class"], 0) + entry["rows"]
     return {
@@ -72,9 +91,9 @@ def manifest(
         "method": augmented.method,
         "made": augmented.made,
         "removed": augmented.removed,
-        "rows": sum(entry["rows"] for entry in counts),
+        "rows": counted.rows,
         "columns": [{"name": name, "type": kind} for name, kind in columns.items()],
-        "counts": counts,
+        "counts": list(counted.entries),
         "balance": {"before": before, "after": after},
         "libraries": libraries(),
         "python": platform.python_version(),
@@ -94,14 +113,22 @@ def libraries() -> dict[str, str]:
     return found
 
 
-def _counts(cursor: Cursor, dataset: Dataset, table: str) -> list[dict[str, Any]]:
+def count(cursor: Cursor, dataset: Dataset, table: str) -> Counted:
+    """Count the rows of `staging.<table>`, in one scan for both counts."""
     cursor.execute(
         sql.SQL(
-            "SELECT _split, {label}::text, _origin, count(*) FROM staging.{table} GROUP BY 1, 2, 3"
+            "SELECT _split, {label}::text, _origin, xmin::text, count(*) FROM staging.{table}"
+            " GROUP BY _split, {label}::text, _origin, xmin"
             ' ORDER BY _split COLLATE "C", {label}::text COLLATE "C", _origin COLLATE "C"'
         ).format(label=sql.Identifier(dataset.label), table=sql.Identifier(table))
     )
-    return [dict(zip(("split", "class", "origin", "rows"), row, strict=True)) for row in cursor.fetchall()]
+    kinds: Counter[tuple[str, str, str]] = Counter()
+    writers: Counter[str] = Counter()
+    for split, label, origin, writer, rows in cursor.fetchall():
+        kinds[split, label, origin] += rows
+        writers[writer] += rows
+    entries = ({"split": s, "class": c, "origin": o, "rows": rows} for (s, c, o), rows in kinds.items())
+    return Counted(tuple(entries), dict(writers))
 
 
 def _counts_by_class(cursor: Cursor, dataset: Dataset, table: str) -> dict[str, int]:

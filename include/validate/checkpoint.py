@@ -16,7 +16,7 @@ from include.validate.predicates import judged_whole
 from include.validate.quiet import quiet
 from include.validate.suite import Expectation, Suite
 from include.warehouse.connection import session_options
-from include.warehouse.scans import SCANS
+from include.warehouse.scans import PATIENCE, SCANS
 
 if TYPE_CHECKING:
     from great_expectations.data_context import EphemeralDataContext
@@ -38,28 +38,31 @@ class Checked:
 
 @failpoint("checkpoint.run")
 @quiet()
-def run_checkpoint(warehouse_url: str, schema: str, table: str, suite: Suite, run_id: str) -> Checked:
+def run_checkpoint(
+    warehouse_url: str, schema: str, table: str, suite: Suite, run_id: str, *, patience: float = PATIENCE
+) -> Checked:
     """Judge `schema.table` by the suite. `run_id` (DAG run and the task's try) names the evidence.
 
     An expectation that raised, or that Great Expectations returned no or several results for, has an
-    outcome with an `exception`. Raises RetriableError if the connection is lost on the way.
+    outcome with an `exception`. Raises RetriableError if the connection is lost on the way, or if somebody keeps
+    readers out of the table for longer than `patience` seconds.
     """
     context = _context()
-    with _source(context, warehouse_url) as source:
+    with _source(context, warehouse_url, patience) as source:
         raw = _validate(context, source, (schema, table), suite, run_id).to_json_dict()
     outcomes = tuple(_outcome(expectation, raw["results"]) for expectation in suite.expectations)
     lost = [o.exception for o in outcomes if o.exception and _is_passing(o.exception)]
     if lost:
-        raise RetriableError(
-            f"The warehouse broke off while {schema}.{table} was checked: {lost[0]}",
-            fix="see the server's log if it goes on; Airflow tries the task again by itself.",
-        )
+        raise _broke_off(schema, table, lost[0])
     return Checked(outcomes, raw)
 
 
 @contextmanager
-def _source(context: "EphemeralDataContext", warehouse_url: str) -> "Iterator[PostgresDatasource]":
-    options = " ".join([session_options(ROLE), *(f"-c {name}={value}" for name, value in SCANS.items())])
+def _source(
+    context: "EphemeralDataContext", warehouse_url: str, patience: float
+) -> "Iterator[PostgresDatasource]":
+    settings = SCANS | {"lock_timeout": f"{round(patience * 1000)}ms"}
+    options = " ".join([session_options(ROLE), *(f"-c {name}={value}" for name, value in settings.items())])
     connect = {"options": options, "application_name": "sluice checkpoint", "connect_timeout": 10}
     # Great Expectations substitutes variables in the URL, so a password's `$` must not look like one.
     url = warehouse_url.replace("postgresql://", "postgresql+psycopg2://", 1).replace("$", "%24")
@@ -92,6 +95,8 @@ def _validate(
         )
         done = context.checkpoints.add(checkpoint).run(run_id=RunIdentifier(run_name=run_id))
     except (gx.exceptions.GreatExpectationsError, TestConnectionError) as error:
+        if _is_passing(str(error)):
+            raise _broke_off(schema, table, _without_values(str(error))) from error
         raise FatalError(
             f"Great Expectations could not judge {schema}.{table}: {error}",
             fix="read the task's log; if the table is gone, clear the run from its build task on.",
@@ -150,8 +155,19 @@ def _exception(info: Mapping[str, Any]) -> str | None:
     if not raised:
         return None
     message = str(raised[0].get("exception_message") or "it raised an exception without a message")
-    # SQLAlchemy appends the statement and its parameters, which may be values of rows.
+    return _without_values(message)
+
+
+def _without_values(message: str) -> str:
+    """A message on one line, without the statement that SQLAlchemy adds: its parameters may be values of rows."""
     return " ".join(message.partition("[SQL:")[0].split())[:500]
+
+
+def _broke_off(schema: str, table: str, message: str) -> RetriableError:
+    return RetriableError(
+        f"The warehouse broke off while {schema}.{table} was checked: {message}",
+        fix="see the server's log if it goes on; Airflow tries the task again by itself.",
+    )
 
 
 def _is_passing(message: str) -> bool:

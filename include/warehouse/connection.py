@@ -24,6 +24,8 @@ SESSION = {
     "search_path": "pg_catalog",
     "lc_monetary": "C",
     "quote_all_identifiers": "off",
+    # A statement sees what was committed before it: so what follows the wait for a lock sees what was waited for.
+    "default_transaction_isolation": "read committed",
 }
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import Literal
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -37,15 +38,30 @@ def exists(cursor: Cursor, table: str) -> bool:
     return bool((cursor.fetchone() or (False,))[0])
 
 
+def hold(cursor: Cursor, table: str, mode: Literal["SHARE", "SHARE ROW EXCLUSIVE"], patience: float) -> None:
+    """Keep writers out of a table until the transaction ends, after those that are still at it have ended.
+
+    Raises FatalError if the table is not there, LockNotAvailable if it has to wait longer than `patience` seconds,
+    here or for a lock that the transaction takes later.
+    """
+    _refuse_missing(cursor, table)
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+    cursor.execute(sql.SQL("LOCK TABLE staging.{} IN {} MODE").format(sql.Identifier(table), sql.SQL(mode)))
+
+
 def count_rows(cursor: Cursor, table: str) -> int:
     """How many rows a table of staging has; FatalError if it is not there."""
+    _refuse_missing(cursor, table)
+    cursor.execute(sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(table)))
+    return int((cursor.fetchone() or (0,))[0])
+
+
+def _refuse_missing(cursor: Cursor, table: str) -> None:
     if not exists(cursor, table):
         raise FatalError(
             f"The table staging.{table} does not exist.",
             fix="trigger a new run of the dataset: staging tables are dropped when their run ends.",
         )
-    cursor.execute(sql.SQL("SELECT count(*) FROM staging.{}").format(sql.Identifier(table)))
-    return int((cursor.fetchone() or (0,))[0])
 
 
 def queue_name(dataset: str) -> str:

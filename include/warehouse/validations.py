@@ -10,11 +10,12 @@ from psycopg2.extensions import connection as Connection
 
 from include.core.failpoints import failpoint
 from include.core.refs import GateDecision, Outcome
+from include.warehouse.seal import Seal
 
 # What `from_row` reads, in its order.
 COLUMNS = (
     "run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, batches,"
-    " suite_hash, coalesce(report, ''), judged_at, evidence"
+    " suite_hash, coalesce(report, ''), judged_at, evidence, seal"
 )
 
 
@@ -24,7 +25,7 @@ class Validation:
 
     `stage` is `gate` or `audit`; `reasons` counts the quarantined rows of each rule; `report` is a path
     below the folder of the reports. `evidence` is what the judgement rests on besides the outcomes, by what it
-    speaks of (`drift`, `leakage`, …), as JSON; a version's manifest keeps it.
+    speaks of (`drift`, `leakage`, …), as JSON; a version's manifest keeps it. `seal` tells an audit's rows again.
     """
 
     run: str
@@ -41,6 +42,7 @@ class Validation:
     report: str
     at: datetime
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    seal: Seal | None = None
 
 
 @failpoint("judgement.record")
@@ -50,13 +52,15 @@ def record(connection: Connection, validation: Validation) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sluice.validations (run, dataset, stage, decision, refusals, warnings, rows, passed,"
-            " quarantined, reasons, outcomes, batches, suite_hash, report, judged_at, evidence)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s, %s::jsonb)",
+            " quarantined, reasons, outcomes, batches, suite_hash, report, judged_at, evidence, seal)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s, %s::jsonb,"
+            " %s::jsonb)",
             (
                 v.run, v.dataset, v.stage, v.decision.decision,
                 list(v.decision.reasons), list(v.decision.warnings), v.rows, v.passed, v.quarantined,
                 json.dumps(v.reasons), json.dumps([outcome.model_dump(mode="json") for outcome in v.outcomes]),
                 json.dumps(v.batches), v.suite_hash, v.report, v.at, json.dumps(dict(v.evidence)),
+                json.dumps(v.seal.as_json()) if v.seal else None,
             ),
         )  # fmt: skip
 
@@ -87,7 +91,7 @@ def judged_before(connection: Connection, dataset: str, stage: str, most: int) -
 def from_row(row: tuple[Any, ...]) -> Validation:
     """The validation in a row of COLUMNS."""
     run, dataset, stage, decision, refusals, warnings, rows, passed, quarantined, reasons, outcomes, *rest = row
-    batches, suite_hash, report, at, evidence = rest
+    batches, suite_hash, report, at, evidence, seal = rest
     return Validation(
         run=run,
         dataset=dataset,
@@ -103,4 +107,5 @@ def from_row(row: tuple[Any, ...]) -> Validation:
         report=report,
         at=at,
         evidence=evidence,
+        seal=Seal.from_json(seal) if seal else None,
     )

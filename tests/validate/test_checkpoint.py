@@ -1,6 +1,7 @@
 """The checkpoint: one outcome an expectation, counted in Postgres, exceptions told, every result storable."""
 
 import json
+import threading
 
 import pytest
 
@@ -8,7 +9,7 @@ from include.core.errors import FatalError, RetriableError
 from include.validate import checkpoint
 from include.validate.checkpoint import run_checkpoint
 from include.validate.suite import Expectation, Suite, load_suite
-from include.warehouse.connection import transaction
+from include.warehouse.connection import connect, transaction
 
 COLUMNS = ("id", "amount", "method", "at")
 TABLE = """
@@ -154,6 +155,24 @@ def test_a_query_cut_off_by_the_server_is_worth_another_try(pay, warehouse_admin
     with pytest.raises(RetriableError, match=r"broke off while staging\.pay was checked: \(psycopg2") as caught:
         run_checkpoint(pay, "staging", "pay", suite(tmp_path, entries), "r")
     assert caught.value.fix.startswith("see the server's log")
+
+
+def test_who_waits_to_drop_the_table_while_its_holder_waits_for_the_checkpoint_does_not_hold_it_up(pay, tmp_path):
+    holder, dropper = connect(pay, role="sluice_writer"), connect(pay, role="sluice_writer")
+    holder.cursor().execute("LOCK TABLE staging.pay IN SHARE MODE")
+    drop = threading.Thread(target=lambda: dropper.cursor().execute("DROP TABLE staging.pay"))
+    drop.start()
+    with transaction(pay) as connection, connection.cursor() as cursor:
+        waiting = [(0,)]
+        while waiting == [(0,)]:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'")
+            waiting = cursor.fetchall()
+    loaded = suite(tmp_path, [("expect_table_row_count_to_be_between", {"min_value": 1}, "critical")])
+    with pytest.raises(RetriableError, match=r"broke off while staging\.pay was checked: .*lock timeout"):
+        run_checkpoint(pay, "staging", "pay", loaded, "r", patience=0.2)
+    holder.close()
+    drop.join(60)
+    dropper.close()
 
 
 def test_no_connection_outlives_its_checkpoint(pay, warehouse_admin_url, tmp_path):

@@ -27,6 +27,10 @@ ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS evidence jsonb NOT NULL 
 COMMENT ON COLUMN sluice.validations.evidence IS
     'What the judgement rests on besides the outcomes, by what it speaks of; it goes into the version''s manifest.';
 
+ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS seal jsonb;
+COMMENT ON COLUMN sluice.validations.seal IS
+    'What an audit saw: the fingerprint of its rows, and by what publish tells that the table still holds them.';
+
 ALTER TABLE sluice.validations ADD COLUMN IF NOT EXISTS tells boolean GENERATED ALWAYS AS
     (rows > 0 AND NOT jsonb_path_exists(outcomes, '$[*] ? (@.exception != null)')) STORED;
 COMMENT ON COLUMN sluice.validations.tells IS
