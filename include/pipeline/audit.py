@@ -36,9 +36,7 @@ from include.warehouse.validations import Validation, judged_before, record, rec
 log = logging.getLogger(__name__)
 
 STAGE = "audit"
-AGAIN = (
-    "clear the run from the task that makes the table on, to have the audited rows again; or trigger a new run."
-)
+ANEW = "find out who writes to staging, and trigger a new run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def _refuse_other_rows(dataset: Dataset, looked: Looked, before: Validation | No
         raise FatalError(
             f"The audit of {before.run} is on record for other rows of {dataset.name}: their fingerprint is"
             f" {before.seal.fingerprint[:12]}, that of the table now {looked.seal.fingerprint[:12]}.",
-            fix=AGAIN,
+            fix=ANEW,
         )
 
 
@@ -160,9 +158,9 @@ def _look(
             checking = pool.submit(run_checkpoint, *checkpoint, patience=patience)
             learning = pool.submit(beside, lambda connection: _balancing(connection, dataset, augmented))
             comparing = pool.submit(beside, compared)
-            seal = _seal(held, augmented.table)
+            sealed = seal(held, augmented.table)
             findings = (*comparing.result(), learning.result())
-            return Looked(seal, tuple(finding for finding in findings if finding), checking.result())
+            return Looked(sealed, tuple(finding for finding in findings if finding), checking.result())
 
 
 @failpoint("audit.hold")
@@ -173,7 +171,8 @@ def _hold(connection: Connection, table: str, patience: float) -> None:
         hold(cursor, table, "SHARE", patience)
 
 
-def _seal(connection: Connection, table: str) -> Seal:
+def seal(connection: Connection, table: str) -> Seal:
+    """What `staging.<table>`, which the transaction holds against writers, is told by again."""
     with connection.cursor() as cursor:
         marks = read_marks(cursor, table, count_writers(cursor, table))
     return Seal(fingerprint(connection, table), marks)

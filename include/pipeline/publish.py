@@ -10,7 +10,7 @@ from include.core.errors import FatalError, RetriableError
 from include.core.failpoints import failpoint
 from include.core.refs import Augmented, VersionRef
 from include.pipeline.approve import approved
-from include.pipeline.audit import AGAIN, STAGE
+from include.pipeline.audit import ANEW, STAGE
 from include.publish.fingerprint import fingerprint
 from include.publish.manifest import Counted, count, manifest
 from include.specs import Dataset
@@ -73,7 +73,7 @@ def publish(
         raise FatalError(
             f"Only what was audited is published, and staging.{augmented.table} has lost a column:"
             f" {error.diag.message_primary}.",
-            fix=AGAIN,
+            fix=ANEW,
         ) from error
     except psycopg2.errors.LockNotAvailable as error:
         raise RetriableError(
@@ -134,7 +134,7 @@ def _audited(connection: Connection, dataset: Dataset, augmented: Augmented, row
         state = f"{found.decision.decision}, {found.passed} rows" if found else "none"
         raise FatalError(
             f"Only an audited table is published: {augmented.table} has {rows} rows, its audit says {state}.",
-            fix=AGAIN if found else "clear the run's audit task, or trigger a new run.",
+            fix=ANEW if found else "clear the run's audit task, or trigger a new run.",
         )
     return found
 
@@ -158,7 +158,7 @@ def _prove(connection: Connection, table: str, audited: Validation, counted: Cou
         raise FatalError(
             f"Only what was audited is published, and staging.{table} is not that any more: {doubt}, and its"
             f" fingerprint is {found[:12]}, that of the audited rows {seal.fingerprint[:12]}.",
-            fix=AGAIN,
+            fix=ANEW,
         )
     log.info("%s holds the audited rows, as its fingerprint says: %s", table, doubt)
     return found

@@ -166,6 +166,20 @@ def test_what_keeps_the_rows_keeps_the_proof(fraud, warehouse_admin_url, reckone
     assert reckoned == []
 
 
+def test_a_write_that_publish_waits_for_is_seen_whatever_the_servers_isolation(fraud, warehouse_admin_url):
+    database = warehouse_admin_url.rsplit("/", 1)[1]
+    alone(warehouse_admin_url, f"ALTER DATABASE {database} SET default_transaction_isolation = 'repeatable read'")
+    made = fraud.audit(fraud.balanced())
+    writer = connect(fraud.url, role="sluice_writer")
+    writer.cursor().execute(in_table("UPDATE staging.{} SET amount = amount + 1 WHERE _id = '8'", made))
+    publish = Beside(lambda: fraud.publish(made))
+    waits(fraud, "ShareRowExclusiveLock")
+    writer.commit()
+    writer.close()
+    with pytest.raises(FatalError, match="it was written to"):
+        publish.end()
+
+
 def test_rows_that_are_the_same_but_written_again_are_published_by_their_fingerprint(fraud, reckoned, caplog):
     made = fraud.audit(fraud.balanced())
     fraud.execute(in_table("UPDATE staging.{} SET amount = amount WHERE _id = '8'", made))
@@ -195,9 +209,7 @@ def test_the_retry_of_an_audit_that_sees_other_rows_is_refused(fraud):
     made = fraud.audit(fraud.balanced())
     # No rule speaks of it.
     fraud.execute(in_table("ALTER TABLE staging.{} ADD COLUMN note text", made))
-    with pytest.raises(
-        FatalError, match=r"on record for other rows of fraud: .* clear the run from the task"
-    ) as caught:
+    with pytest.raises(FatalError, match=r"on record for other rows of fraud: .* trigger a new run") as caught:
         fraud.audit(made)
     assert not isinstance(caught.value, GateRejected)
 

@@ -45,7 +45,7 @@ def test_judgements_of_a_former_release_tell_too_once_it_is_prepared_anew(wareho
     admin = psycopg2.connect(warehouse_admin_url)
     exception, fine = '[{"rule": "a", "exception": "broken"}]', '[{"rule": "a", "exception": null}]'
     with admin, admin.cursor() as cursor:
-        cursor.execute("ALTER TABLE sluice.validations DROP COLUMN tells")
+        cursor.execute("ALTER TABLE sluice.validations DROP COLUMN tells, DROP COLUMN seal")
         for run, outcomes, rows in (("whole", fine, 1), ("in part", exception, 1), ("empty", fine, 0)):
             cursor.execute(
                 "INSERT INTO sluice.validations (run, dataset, stage, decision, rows, passed, quarantined,"
@@ -57,6 +57,8 @@ def test_judgements_of_a_former_release_tell_too_once_it_is_prepared_anew(wareho
     with admin, admin.cursor() as cursor:
         cursor.execute("SELECT run, tells FROM sluice.judgements('d') ORDER BY run")
         assert cursor.fetchall() == [("empty", False), ("in part", False), ("whole", True)]
+        cursor.execute("SELECT DISTINCT seal FROM sluice.validations")
+        assert cursor.fetchall() == [(None,)]
     admin.close()
 
 
