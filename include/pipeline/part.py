@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
@@ -14,6 +15,8 @@ from include.validate.checkpoint import Checked, run_checkpoint
 from include.validate.rows import Verdict, judge, pass_on, refuse_disagreement, row_rules, to_judge
 from include.validate.suite import Expectation, Suite
 from include.warehouse.staging import table_name
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +45,38 @@ class Parted:
 
 
 def check_and_part(
-    warehouse_url: str, connection: Connection, parting: Parting, run_id: str, meanwhile: Callable[[], object]
-) -> tuple[Checked, Parted]:
-    """The checkpoint's word, and the rows parted by it, into tables of the caller's transaction.
+    warehouse_url: str,
+    connection: Connection,
+    parting: Parting,
+    run_id: str,
+    meanwhile: Callable[[Parted], Found],
+) -> tuple[Checked, Parted, Found]:
+    """The checkpoint's word, the rows parted by it, into tables of the caller's transaction, and what `meanwhile`
+    finds of them.
 
     Bad rows are sought by all rules that may fail, on all cores; then Great Expectations reads the candidate in a
     session of its own while the others are copied, which takes one core, and `meanwhile` is called, in the same
-    transaction. Where it lets a rule's bad rows stay (`mostly`), or could not judge it, all of that is undone and
-    the rows are parted once more. Raises what `run_checkpoint` and `part` raise.
+    transaction. Where it lets a rule's bad rows stay (`mostly`), or could not judge it, all of that is undone, the
+    rows are parted once more and `meanwhile` is called again. Raises what `run_checkpoint` and `part` raise.
     """
     with connection.cursor() as cursor, ThreadPoolExecutor(1, "checkpoint") as pool:
         cursor.execute("SAVEPOINT ahead")
         verdict = _sought(cursor, connection, parting)
         table, suite = parting.candidate.table, parting.suite
         checking = pool.submit(run_checkpoint, warehouse_url, "staging", table, suite, run_id)
-        early = Parted(verdict, _pass(connection, parting)) if verdict else None
-        if early:
-            meanwhile()
+        early = None
+        if verdict:
+            parted = Parted(verdict, _pass(connection, parting))
+            early = parted, meanwhile(parted)
         checked = checking.result()
         rules = to_judge(suite, checked.outcomes)
-        if early is None or early.verdict.reasons.keys() != {rule.rule for rule in rules}:
+        if early is None or early[0].verdict.reasons.keys() != {rule.rule for rule in rules}:
             cursor.execute("ROLLBACK TO SAVEPOINT ahead")
-            return checked, part(connection, parting, checked.outcomes)
+            parted = part(connection, parting, checked.outcomes)
+            return checked, parted, meanwhile(parted)
         cursor.execute("RELEASE SAVEPOINT ahead")
-    refuse_disagreement(early.verdict, rules, checked.outcomes)
-    return checked, early
+    refuse_disagreement(early[0].verdict, rules, checked.outcomes)
+    return checked, *early
 
 
 def part(connection: Connection, parting: Parting, outcomes: Sequence[Outcome]) -> Parted:

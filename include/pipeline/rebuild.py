@@ -151,7 +151,7 @@ def _pass(warehouse_url: str, declared: Dataset, candidate: Candidate, suite: Su
 
     parting = Parting(declared, candidate, suite)
     with transaction(warehouse_url) as connection:
-        checked, parted = check_and_part(warehouse_url, connection, parting, candidate.run, lambda: None)
+        checked, parted, _ = check_and_part(warehouse_url, connection, parting, candidate.run, lambda parted: None)
     gated = Gated(
         candidate=candidate,
         table=parting.passed,

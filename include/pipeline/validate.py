@@ -13,20 +13,20 @@ from psycopg2.extensions import connection as Connection
 from include.core.dimensions import RUNS
 from include.core.errors import FatalError, GateRejected
 from include.core.failpoints import failpoint
-from include.core.refs import Candidate, Finding, Gated, Outcome
+from include.core.refs import Candidate, Gated, Outcome
 from include.pipeline.drift import Compared, compare
 from include.pipeline.part import Parted, Parting, check_and_part, part
 from include.specs import Dataset
 from include.validate.checkpoint import Checked
 from include.validate.gate import decide
-from include.validate.invariants import invariants, key_is_unique
+from include.validate.invariants import Passed, count_passed, count_repeated, invariants, key_is_unique
 from include.validate.predicates import refuse_untold
 from include.validate.reports import Report, report_path, write_report
-from include.validate.rows import Verdict, rejected_rows
+from include.validate.rows import rejected_rows
 from include.validate.suite import Suite, load_suite
 from include.warehouse import summaries, texts
 from include.warehouse.connection import take_turns, transaction
-from include.warehouse.quarantine import Origin, quarantine, quarantine_news, quarantined_rows
+from include.warehouse.quarantine import Origin, QuarantinedRow, quarantine, quarantine_news, quarantined_rows
 from include.warehouse.staging import exists, table_name
 from include.warehouse.validations import Validation, judged_before, record, recorded
 
@@ -55,6 +55,17 @@ class _Case:
 
     def table(self, part: str) -> str:
         return table_name(self.dataset.name, self.candidate.run, part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the parted rows tell while Great Expectations still counts: how many were quarantined, some of them,
+    what passed by its label, and how that has drifted."""
+
+    quarantined: int
+    sample: tuple[QuarantinedRow, ...]
+    passed: Passed
+    drift: Compared
 
 
 def validate(
@@ -113,36 +124,43 @@ def _settled(warehouse_url: str, case: _Case, run_id: str, reports: Path) -> Val
         _take_turns(connection, case.dataset)
         if known := recorded(connection, case.candidate.run, case.dataset.name, STAGE):
             return known
-        checked, parted = check_and_part(
-            warehouse_url, connection, case.parting, run_id, lambda: _quarantined(connection, case)
+        checked, parted, found = check_and_part(
+            warehouse_url, connection, case.parting, run_id, lambda parted: _find(connection, case, parted)
         )
-        return _settle(connection, case, checked, parted, reports)
+        return _settle(connection, case, checked, parted, found=found, reports=reports)
 
 
-def _settle(connection: Connection, case: _Case, checked: Checked, parted: Parted, reports: Path) -> Validation:
-    verdict, passed = parted.verdict, parted.passed
-    outcomes = (*checked.outcomes, *_on_passed(connection, case, checked.outcomes, passed))
-    drift = compare(connection, case.dataset, case.table("passed")) if passed else Compared()
-    validation = _decided(connection, case, verdict, passed, (*outcomes, *drift.finding.outcomes), drift.finding)
-    _write_down(connection, case, validation, checked.raw, reports)
+def _find(connection: Connection, case: _Case, parted: Parted) -> _Found:
+    """What is told by the parted rows alone. The bad ones go into quarantine, once."""
+    passed = case.table("passed")
+    quarantined = quarantine(connection, case.dataset.name, rejected_rows(case.table("bad")), case.origin)
+    return _Found(
+        quarantined=quarantined,
+        sample=tuple(quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)),
+        passed=count_passed(connection, case.dataset, passed),
+        drift=compare(connection, case.dataset, passed) if parted.passed else Compared(),
+    )
+
+
+def _settle(
+    connection: Connection, case: _Case, checked: Checked, parted: Parted, *, found: _Found, reports: Path
+) -> Validation:
+    outcomes = (*checked.outcomes, *_on_passed(connection, case, checked.outcomes, found.passed))
+    validation = _decided(connection, case, parted, found, (*outcomes, *found.drift.finding.outcomes))
+    _write_down(connection, case, validation, checked.raw, sample=found.sample, reports=reports)
     _drop(connection, case.table("bad"))
     if validation.decision.decision == "reject":
         _drop(connection, case.table("passed"))
     else:
-        summaries.keep(connection, case.dataset.name, case.candidate.run, drift.summaries)
+        summaries.keep(connection, case.dataset.name, case.candidate.run, found.drift.summaries)
     return validation
 
 
-def _decided(  # noqa: PLR0917
-    connection: Connection,
-    case: _Case,
-    verdict: Verdict,
-    passed: int,
-    outcomes: tuple[Outcome, ...],
-    drift: Finding,
+def _decided(
+    connection: Connection, case: _Case, parted: Parted, found: _Found, outcomes: tuple[Outcome, ...]
 ) -> Validation:
-    """Quarantine the bad rows, and let the gate decide."""
-    quarantined = _quarantined(connection, case)
+    """Let the gate decide, when no row is lost."""
+    verdict, passed, quarantined = parted.verdict, parted.passed, found.quarantined
     rows = passed + quarantined
     if case.candidate.rows != rows or verdict.rejected != quarantined:
         raise FatalError(
@@ -152,6 +170,7 @@ def _decided(  # noqa: PLR0917
         )
     tells = rows > 0 and all(outcome.exception is None for outcome in outcomes)
     news = quarantine_news(connection, case.dataset.name, case.origin, tells=tells)
+    drift = found.drift.finding
     evidence = {"quarantine": asdict(news) if news else {}, drift.name: drift.evidence}
     return Validation(
         run=case.candidate.run,
@@ -171,31 +190,32 @@ def _decided(  # noqa: PLR0917
     )
 
 
-def _quarantined(connection: Connection, case: _Case) -> int:
-    """The bad rows into quarantine, once, and how many they are."""
-    return quarantine(connection, case.dataset.name, rejected_rows(case.table("bad")), case.origin)
-
-
 def _write_down(
-    connection: Connection, case: _Case, validation: Validation, raw: dict[str, Any], reports: Path
+    connection: Connection,
+    case: _Case,
+    validation: Validation,
+    raw: dict[str, Any],
+    *,
+    sample: tuple[QuarantinedRow, ...],
+    reports: Path,
 ) -> None:
     """The judgement, the suite's text, and the page that shows both."""
     texts.keep(connection, case.suite.content)
     before = judged_before(connection, case.dataset.name, STAGE, RUNS - 1)
     record(connection, validation)
-    sample = quarantined_rows(connection, case.dataset.name, case.candidate.run, SAMPLE)
-    write_report(reports, Report(validation, tuple(sample), raw, case.dataset.gate.max_rejected, before))
+    write_report(reports, Report(validation, sample, raw, case.dataset.gate.max_rejected, before))
 
 
 def _on_passed(
-    connection: Connection, case: _Case, outcomes: Sequence[Outcome], passed: int
+    connection: Connection, case: _Case, outcomes: Sequence[Outcome], passed: Passed
 ) -> tuple[Outcome, ...]:
     """What is to hold of what passed, whatever the suite says."""
     # Without rows there is nothing to say of them: the gate rejects for that alone.
-    if not passed:
+    if not passed.labels:
         return ()
     unique = key_is_unique(case.suite, outcomes, case.dataset.key)
-    return tuple(invariants(connection, case.dataset, case.table("passed"), unique=unique))
+    repeated = 0 if unique else count_repeated(connection, case.table("passed"))
+    return invariants(case.dataset, passed, repeated)
 
 
 def _take_turns(connection: Connection, dataset: Dataset) -> None:

@@ -1,6 +1,7 @@
 """What every training table must hold, whatever its suite says: a key that identifies, labels, two classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from psycopg2 import sql
@@ -13,26 +14,42 @@ from include.validate.suite import Suite
 UNIQUE: Final = "expect_column_values_to_be_unique"
 
 
-def invariants(connection: Connection, dataset: Dataset, passed: str, *, unique: bool) -> tuple[Outcome, ...]:
-    """Outcomes on `staging.<passed>`: one `_id` a row, a label in every row, at least two classes.
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Rows that passed by their label as text, and how many of them are without an `_id`."""
+
+    labels: Mapping[str | None, int]
+    keyless: int
+
+
+def count_passed(connection: Connection, dataset: Dataset, passed: str) -> Passed:
+    """What the invariants need to know of `staging.<passed>`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("SELECT {}::text, count(*), count(*) - count(_id) FROM {} GROUP BY 1 ORDER BY 1").format(
+                sql.Identifier(dataset.label), sql.Identifier("staging", passed)
+            )
+        )
+        found = cursor.fetchall()
+    return Passed({label: count for label, count, _ in found}, sum(without for _, _, without in found))
+
+
+def count_repeated(connection: Connection, passed: str) -> int:
+    """How many rows of `staging.<passed>` have the `_id` of another one, which sorts all of them."""
+    # In C collation keys are compared byte by byte, which is all that is asked, and costs a fraction.
+    count = sql.SQL('SELECT count(_id) - count(DISTINCT _id COLLATE "C") FROM {}')
+    with connection.cursor() as cursor:
+        cursor.execute(count.format(sql.Identifier("staging", passed)))
+        return int((cursor.fetchone() or (0,))[0])
+
+
+def invariants(dataset: Dataset, passed: Passed, repeated: int) -> tuple[Outcome, ...]:
+    """Outcomes on the rows that passed: one `_id` a row, a label in every row, at least two classes.
 
     Of a dataset that declares labelling only the first: rows without a label are set aside after the gate.
-    `unique` says that no two of its rows have one key: then none is sought, which would sort all keys.
     """
-    names = {"label": sql.Identifier(dataset.label), "passed": sql.Identifier("staging", passed)}
-    labels = sql.SQL("SELECT {label}::text, count(*), count(*) - count(_id) FROM {passed} GROUP BY 1 ORDER BY 1")
-    # In C collation keys are compared byte by byte, which is all that is asked, and costs a fraction.
-    keys = sql.SQL('SELECT count(_id) - count(DISTINCT _id COLLATE "C") FROM {passed}')
-    with connection.cursor() as cursor:
-        cursor.execute(labels.format(**names))
-        found = cursor.fetchall()
-        repeated = 0
-        if not unique:
-            cursor.execute(keys.format(**names))
-            (repeated,) = cursor.fetchone() or (0,)
-    keyless = sum(without for _, _, without in found)
-    unlabelled = sum(count for label, count, _ in found if label is None)
-    classes = [label for label, _, _ in found if label is not None]
+    keyless, unlabelled = passed.keyless, passed.labels.get(None, 0)
+    classes = [label for label in passed.labels if label is not None]
     advice = "a critical expectation on it would send them to quarantine"
     keyed = _outcome(
         "key identifies every row",
