@@ -7,6 +7,7 @@ temporary tables can be its target.
 
 import io
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
@@ -41,21 +42,30 @@ def read(connection: Connection, query: sql.Composable, types: Mapping[str, str]
     return pa.Table.from_batches(batches, schema)
 
 
-def write(connection: Connection, table: sql.Composable, rows: "pa.Table") -> None:
-    """Append the Arrow table's columns to the columns of the same name, which have the types that `read` says.
+def chunk_rows(width: int) -> int:
+    """How many rows of about that many bytes are turned at a time."""
+    return max(1, min(CHUNK_ROWS, CHUNK_BYTES // max(1, width)))
 
-    A list of int64 goes into bigint[]. Raises FatalError for a column of another Arrow type.
+
+def write(connection: Connection, table: sql.Composable, rows: "pa.Table | pa.RecordBatchReader") -> int:
+    """Append the Arrow columns to the columns of the same name, which have the types that `read` says; how many
+    rows there were.
+
+    A list of int64 goes into bigint[], one of strings into text[], JSON into jsonb, int32, int16 and float into
+    integer, smallint and real. A reader's batches are turned as they come, each while the one before is being
+    sent. Raises FatalError for a column of another Arrow type.
     """
     from include.warehouse.tuples import refuse_unsent
 
     refuse_unsent(rows.schema)
-    columns = sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
+    columns = sql.SQL(", ").join(map(sql.Identifier, rows.schema.names))
     with connection.cursor() as cursor:
         cursor.copy_expert(
             sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(table, columns),
-            _Stream(_tuples(rows)),
+            _Stream(_ahead(_tuples(rows))),
             size=1024 * 1024,
         )
+        return cursor.rowcount
 
 
 class _Rows:
@@ -96,11 +106,24 @@ class _Stream(io.RawIOBase):
         return bytes(data)
 
 
-def _tuples(rows: "pa.Table") -> Iterator[bytes]:
+def _tuples(rows: "pa.Table | pa.RecordBatchReader") -> Iterator[bytes]:
+    import pyarrow as pa
+
     from include.warehouse.tuples import encode
 
     yield COPY_HEADER
-    width = max(1, rows.nbytes // max(1, len(rows)))
-    for batch in rows.to_batches(max_chunksize=max(1, min(CHUNK_ROWS, CHUNK_BYTES // width))):
-        yield encode(batch)
+    if isinstance(rows, pa.Table):
+        rows = rows.to_reader(max_chunksize=chunk_rows(rows.nbytes // max(1, len(rows))))
+    for batch in rows:
+        if tuples := encode(batch):
+            yield tuples
     yield COPY_TRAILER
+
+
+def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same chunks, each made while the one before is being sent."""
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        coming = pool.submit(next, chunks, b"")
+        while chunk := coming.result():
+            coming = pool.submit(next, chunks, b"")
+            yield chunk

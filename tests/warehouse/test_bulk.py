@@ -3,6 +3,7 @@
 import math
 import struct
 
+import psycopg2
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -72,14 +73,18 @@ def test_chunks_change_nothing(connection, monkeypatch, bound):
     assert bulk.read(connection, QUERY, TYPES).combine_chunks() == rows.combine_chunks()
 
 
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
 @given(
     rows=st.lists(
         st.tuples(
-            st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+            st.none() | TEXTS,
             st.none() | st.floats(allow_nan=False),
             st.none() | st.integers(-(2**63), 2**63 - 1),
             st.none() | st.booleans(),
             st.none() | st.lists(st.integers(-(2**63), 2**63 - 1)),
+            st.none() | st.lists(TEXTS),
         )
     )
 )
@@ -91,27 +96,28 @@ def test_any_values_are_tuples_as_postgres_sends_them(rows):
             ("c", pa.int64()),
             ("d", pa.bool_()),
             ("e", pa.list_(pa.int64())),
+            ("f", pa.list_(pa.string())),
         ]
     )
-    columns = list(zip(*rows, strict=True)) or [()] * 5
+    columns = list(zip(*rows, strict=True)) or [()] * 6
     batch = pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-    tuples = encode(batch)
-    assert tuples == b"".join(_tuple(row) for row in rows)
+    kinds = (None, None, None, None, 20, 25)
+    assert encode(batch) == b"".join(_tuple(row, kinds) for row in rows)
     if rows:
-        sent = [_tuple(row[:4]) for row in rows]
-        assert Decoder(pa.schema(list(schema)[:4])).batch(sent) == batch.drop_columns(["e"])
+        sent = [_tuple(row[:4], kinds) for row in rows]
+        assert Decoder(pa.schema(list(schema)[:4])).batch(sent) == batch.drop_columns(["e", "f"])
 
 
-def _tuple(row):
-    """As the manual's page on COPY says, value by value."""
-    return struct.pack("!h", len(row)) + b"".join(_sent(value) for value in row)
+def _tuple(row, kinds):
+    """As the manual's page on COPY says, value by value; `kinds` are the oids of the elements of lists."""
+    return struct.pack("!h", len(row)) + b"".join(map(_sent, row, kinds))
 
 
-def _sent(value):
+def _sent(value, kind=None):
     if value is None:
         return struct.pack("!i", -1)
     if isinstance(value, list):
-        shape = (1, 0, 20, len(value), 1) if value else (0, 0, 20)
+        shape = (1, 0, kind, len(value), 1) if value else (0, 0, kind)
         data = struct.pack(f"!{len(shape)}i", *shape) + b"".join(map(_sent, value))
     elif isinstance(value, str):
         data = value.encode()
@@ -121,11 +127,46 @@ def _sent(value):
 
 
 def test_lists_are_arrays_that_postgres_reads(connection):
-    connection.cursor().execute("CREATE TEMPORARY TABLE lists (n bigint[])")
-    bulk.write(connection, sql.SQL("pg_temp.lists"), pa.table({"n": [[1, -2, 2**62], [], None]}))
+    connection.cursor().execute("CREATE TEMPORARY TABLE lists (n bigint[], t text[])")
+    lists = {"n": [[1, -2, 2**62], [], None], "t": [["a", "", '{"ä,'], None, []]}
+    bulk.write(connection, sql.SQL("pg_temp.lists"), pa.table(lists))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT n FROM lists")
-        assert cursor.fetchall() == [([1, -2, 2**62],), ([],), (None,)]
+        cursor.execute("SELECT n, t FROM lists")
+        assert cursor.fetchall() == list(zip(*lists.values(), strict=True))
+
+
+def test_json_is_jsonb_and_narrow_numbers_keep_their_width(connection):
+    connection.cursor().execute("CREATE TEMPORARY TABLE narrow (j jsonb, i integer, s smallint, r real)")
+    rows = pa.table(
+        {
+            "j": pa.array(['{"b": 1.50, "a": [null, "ä"]}', None]).cast(pa.json_(pa.string())),
+            "i": pa.array([-(2**31), None], pa.int32()),
+            "s": pa.array([2**15 - 1, None], pa.int16()),
+            "r": pa.array([0.1, None], pa.float32()),
+        }
+    )
+    assert bulk.write(connection, sql.SQL("pg_temp.narrow"), rows) == 2
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT j::text, i, s, r::text FROM narrow")
+        assert cursor.fetchall() == [
+            ('{"a": [null, "ä"], "b": 1.50}', -(2**31), 2**15 - 1, "0.1"), (None,) * 4
+        ]  # fmt: skip
+
+
+def test_a_readers_batches_are_written_in_their_order(connection):
+    batches = [*ROWS.to_batches(max_chunksize=3), ROWS.to_batches()[0].slice(0, 0), *ROWS.to_batches()]
+    reader = pa.RecordBatchReader.from_batches(ROWS.schema, batches)
+    assert bulk.write(connection, sql.SQL("pg_temp.t"), reader) == 20
+    assert bulk.read(connection, QUERY, TYPES).to_pydict() == pa.concat_tables([ROWS, ROWS]).to_pydict()
+
+
+def test_what_a_readers_batch_raises_stops_the_copy(connection):
+    def batches():
+        yield from ROWS.to_batches()
+        raise FatalError("no more rows.", fix="none.")
+
+    with pytest.raises(psycopg2.errors.QueryCanceled, match="no more rows"):
+        bulk.write(connection, sql.SQL("pg_temp.t"), pa.RecordBatchReader.from_batches(ROWS.schema, batches()))
 
 
 def test_nan_and_null_stay_apart(connection):
