@@ -52,7 +52,10 @@ NOT_ANY = Drawn(NOTHING, NOTHING, np.empty(0))
 
 
 class _Recording:
-    """Overrides the hook in which all of imbalanced-learn's SMOTE family turns draws into rows."""
+    """Overrides the hook in which all of imbalanced-learn's SMOTE family turns draws into rows.
+
+    No row is made here: `tabular.balance` makes them, of the parents' own values.
+    """
 
     def _fit_resample(self, X: Any, y: np.ndarray) -> Any:
         self.drawn_: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -67,7 +70,7 @@ class _Recording:
         # Borderline SMOTE starts from the endangered members alone, but seeks neighbours among all.
         starts = getattr(self, "in_danger_indices", {}).get(y_type, members)
         self.drawn_.append((starts[rows], members[nn_num[rows, cols]], steps[:, 0]))
-        return super()._generate_samples(X, nn_data, nn_num, rows, cols, steps, y_type, y)  # type: ignore[misc]
+        return X[:0]
 
     def drawn(self, categorical: np.ndarray | None = None) -> Drawn:
         if not self.drawn_:
@@ -81,7 +84,11 @@ class _Smote(_Recording, SMOTE):
 
 
 class _SmoteNC(_Recording, SMOTENC):
-    pass
+    """Its rows are made after all, for their categories."""
+
+    def _generate_samples(self, *draws: Any) -> Any:
+        super()._generate_samples(*draws)
+        return SMOTENC._generate_samples(self, *draws)
 
 
 class _OneHot(OneHotEncoder):
@@ -110,7 +117,6 @@ class _Adasyn(_Recording, ADASYN):
         self.drawn_ = []
         self._validate_estimator()
         draw = np.random.RandomState(self.random_state)
-        made, labels = [X], [y]
         neighbours = self.nn_.n_neighbors - 1
         for label, wanted in self.sampling_strategy_.items():
             members = np.flatnonzero(y == label)
@@ -122,11 +128,8 @@ class _Adasyn(_Recording, ADASYN):
             rows = np.repeat(np.arange(len(members)), counts)
             chosen = among[rows, draw.choice(neighbours, size=len(rows))]
             weight = draw.uniform(size=(len(rows), 1))
-            start, end = X[members][rows], X[members][chosen]
-            made.append(start + weight * (end - start))
-            labels.append(np.full(len(rows), label, dtype=y.dtype))
             self.drawn_.append((members[rows], members[chosen], weight[:, 0]))
-        return np.vstack(made), np.hstack(labels)
+        return X, y
 
 
 def smote(points: Points, targets: Mapping[str, int], neighbours: int, seed: int) -> Drawn:

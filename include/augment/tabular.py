@@ -65,15 +65,18 @@ def balance(train: Train, declared: Balance, seed: int) -> Made:
         # How many cores search for neighbours must not decide which of two equally near ones is found.
         with threadpool_limits(1):
             drawn = resolve(method.implementation)(points, targets, declared.neighbours, seed)
-    start = numeric[drawn.first]
+    made = numeric[drawn.first]
     if method.interpolates:
-        start = start + drawn.weight[:, None] * (numeric[drawn.second] - start)
+        step = numeric[drawn.second]
+        step -= made
+        step *= drawn.weight[:, None]
+        made += step
     return Made(
         labels=train.labels[drawn.first],
         first=drawn.first,
         second=drawn.second,
         weight=drawn.weight,
-        numeric=start,
+        numeric=made,
         categorical=train.categorical[drawn.first] if drawn.categorical is None else drawn.categorical,
         removed=drawn.removed,
     )
@@ -140,6 +143,8 @@ def _complete(train: Train, impute: str | None) -> np.ndarray:
                 f"Categorical feature {name} is missing in {missing} of {len(train.ids)} train rows.",
                 fix=f"give them a category of their own in the dataset's SQL: coalesce({name}, 'unknown').",
             )
+    if np.isfinite(train.numeric).all():
+        return train.numeric
     filled = train.numeric.copy()
     for place, name in enumerate(train.numeric_names):
         values = filled[:, place]
@@ -174,5 +179,7 @@ def _standardised(numeric: np.ndarray) -> np.ndarray:
     if not len(numeric):
         return numeric
     deviation = numeric.std(axis=0)
+    scaled = numeric - numeric.mean(axis=0)
     # A constant feature has no say in distances either way.
-    return (numeric - numeric.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    scaled /= np.where(deviation > 0, deviation, 1.0)
+    return scaled

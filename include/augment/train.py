@@ -1,6 +1,7 @@
 """The train split out of Postgres, and the rows made from it back in."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np  # noqa: TID253  (imported lazily, by pipeline.augment)
@@ -16,6 +17,16 @@ from include.core.failpoints import failpoint
 from include.specs import Balance, Dataset
 from include.warehouse import bulk, versions
 
+# What is sent to a column of each type as what it holds, and the types of other columns' values before the cast.
+SENT = {
+    "double precision": pa.float64(), "real": pa.float32(), "bigint": pa.int64(), "integer": pa.int32(),
+    "smallint": pa.int16(), "boolean": pa.bool_(), "text": pa.string(),
+}  # fmt: skip
+STAGED = {pa.float64(): "float8", pa.string(): "text"}
+# What is told of each made row, beside its values, that is not the same in all of them.
+OF_A_ROW = ("_id", "_parents", "_params")
+# Roughly how many bytes a made row takes, and how many more for each of its columns.
+ROW_BYTES, FIELD_BYTES = 200, 12
 NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
 
 
@@ -29,7 +40,7 @@ def read(connection: Connection, dataset: Dataset, table: str) -> Train:
     columns = [sql.SQL("_id"), sql.SQL("{}::text AS _label").format(sql.Identifier(dataset.label))]
     columns += [sql.SQL("{0}::float8 AS {0}").format(sql.Identifier(name)) for name in dataset.numeric]
     columns += [sql.SQL("{0}::text AS {0}").format(sql.Identifier(name)) for name in dataset.categorical]
-    query = sql.SQL("SELECT {} FROM staging.{} WHERE _split = 'train' ORDER BY _id COLLATE \"C\"").format(
+    query = sql.SQL("SELECT {} FROM staging.{} WHERE _split = 'train'").format(
         sql.SQL(", ").join(columns), sql.Identifier(table)
     )
     types = {"_id": "string", "_label": "string", **dict.fromkeys(dataset.numeric, "double")}
@@ -39,11 +50,13 @@ def read(connection: Connection, dataset: Dataset, table: str) -> Train:
             f"The label {dataset.label} is missing in {rows['_label'].null_count} of {len(rows)} train rows.",
             fix=f"expect it not to be null, as critical, in the suite {dataset.name}.json.",
         )
+    # By the bytes of UTF-8, whatever the database's encoding. Postgres would sort whole rows, on disk.
+    order = pc.sort_indices(rows["_id"]).to_numpy()
     return Train(
-        ids=rows["_id"].to_numpy(),
-        labels=_few(rows["_label"]),
-        numeric=_matrix([rows[name].to_numpy() for name in dataset.numeric], len(rows), np.float64),
-        categorical=_matrix([rows[name].to_numpy() for name in dataset.categorical], len(rows), object),
+        ids=rows["_id"].to_numpy()[order],
+        labels=_few(rows["_label"])[order],
+        numeric=_matrix(rows.select(dataset.numeric), order, np.float64),
+        categorical=_matrix(rows.select(dataset.categorical), order, object),
         numeric_names=dataset.numeric,
         categorical_names=dataset.categorical,
     )
@@ -61,41 +74,51 @@ def add(
     made: Made,
     seed: int,
 ) -> int:
-    """Insert the made rows into `staging.<target>`, by way of a temporary table; how many there are.
+    """Insert the made rows into `staging.<target>`; how many there are.
 
     Made values take the column's type: an integer column rounds them half to even, numeric(p, s) to its scale.
+    Columns of a type that is not in `SENT` are cast by Postgres, on the way from a temporary table.
     """
     features = (*dataset.numeric, *dataset.categorical, dataset.label)
+    same: dict[str, Any] = {"_split": "train", "_origin": "smote", "_method": declared.method, "_seed": seed}
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE made (_id text, _first text, _second text, _weight float8, {})"
-                    " ON COMMIT DROP").format(
-                sql.SQL(", ").join(
-                    sql.SQL("{} {}").format(
-                        sql.Identifier(name), sql.SQL("float8" if name in dataset.numeric else "text")
-                    )
-                    for name in features
-                )
-            )
-        )  # fmt: skip
-        bulk.write(connection, sql.SQL("pg_temp.made"), _frame(dataset, declared.method, train, made))
-        values: dict[str, sql.Composable]
-        rows: sql.Composable = sql.SQL("pg_temp.made m")
-        if balancer(declared.method).interpolates:
-            types = versions.column_types(cursor, target)
-            values = {n: sql.SQL("m.{}::{}").format(sql.Identifier(n), sql.SQL(types[n])) for n in features}
+        types = versions.column_types(cursor, target)
+        interpolates = balancer(declared.method).interpolates
+        if interpolates and all(types[name] in SENT for name in features):
+            sent = {name: SENT[types[name]] for name in features}
+            rows = _made_rows(declared, train, made, sent, same)
+            return bulk.write(connection, sql.Identifier("staging", target), rows)
+        staged: dict[str, pa.DataType] = {}
+        values: dict[str, sql.Composable] = {name: sql.Literal(value) for name, value in same.items()}
+        values |= {name: sql.SQL("m.{}").format(sql.Identifier(name)) for name in OF_A_ROW}
+        joined: sql.Composable = sql.SQL("pg_temp.made m")
+        if interpolates:
+            staged = {name: pa.float64() if name in dataset.numeric else pa.string() for name in features}
+            values |= {n: sql.SQL("m.{}::{}").format(sql.Identifier(n), sql.SQL(types[n])) for n in features}
         else:
             # A copy has one parent: what describes it, its group included, is taken as it stands.
-            parent = sql.SQL("staging.{} p ON p._id = m._first").format(sql.Identifier(gated))
-            rows = rows + sql.SQL(" JOIN ") + parent
+            joined += sql.SQL(" JOIN staging.{} p ON p._id = m._parents[1]").format(sql.Identifier(gated))
             kept = (dataset.group, *features, *dataset.text, dataset.image)
-            values = {name: sql.SQL("p.{}").format(sql.Identifier(name)) for name in kept if name}
-        return versions.add_made(cursor, target, values | _provenance(declared, seed), rows)
+            values |= {name: sql.SQL("p.{}").format(sql.Identifier(name)) for name in kept if name}
+        _stage(connection, staged, _made_rows(declared, train, made, staged, {}))
+        return versions.add_made(cursor, target, values, joined)
+
+
+def _stage(connection: Connection, staged: Mapping[str, pa.DataType], rows: pa.RecordBatchReader) -> None:
+    """Write the rows into a temporary table `made`, whose columns beside `OF_A_ROW` have the types `staged`."""
+    columns = {name: versions.PROVENANCE[name] for name in OF_A_ROW}
+    columns |= {name: STAGED[kind] for name, kind in staged.items()}
+    told = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE TEMPORARY TABLE made ({}) ON COMMIT DROP").format(sql.SQL(", ").join(told)))
+    bulk.write(connection, sql.SQL("pg_temp.made"), rows)
 
 
 @failpoint("balance.remove")
 def remove(connection: Connection, target: str, train: Train, made: Made) -> int:
     """Leave the rows that under-sampling drew out of `staging.<target>`; how many there were."""
+    if not len(made.removed):
+        return 0
     ids = [str(train.ids[row]) for row in made.removed]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -122,48 +145,67 @@ def _few(texts: pa.ChunkedArray) -> np.ndarray:
     return np.array(coded.dictionary.to_pylist(), dtype=np.str_)[coded.indices.to_numpy()]
 
 
-def _matrix(columns: list[np.ndarray], rows: int, dtype: Any) -> np.ndarray:
-    return np.column_stack(columns).astype(dtype) if columns else np.empty((rows, 0), dtype=dtype)
+def _matrix(columns: pa.Table, order: np.ndarray, dtype: Any) -> np.ndarray:
+    matrix = np.empty((len(order), columns.num_columns), dtype=dtype)
+    for place, column in enumerate(columns.columns):
+        matrix[:, place] = column.to_numpy()[order]
+    return matrix
 
 
-def _frame(dataset: Dataset, method: str, train: Train, made: Made) -> pa.Table:
+def _made_rows(
+    declared: Balance, train: Train, made: Made, sent: Mapping[str, pa.DataType], same: Mapping[str, Any]
+) -> pa.RecordBatchReader:
+    """The made rows with their columns `OF_A_ROW`, the features and label of `sent`, in these types, and what is
+    the `same` in all of them."""
+    schema = pa.schema([
+        ("_id", pa.string()), ("_parents", pa.list_(pa.string())), ("_params", pa.json_(pa.string())),
+        *sent.items(), *((name, pa.scalar(value).type) for name, value in same.items()),
+    ])  # fmt: skip
     ids = pa.array(train.ids, pa.string())
-    first = ids.take(pa.array(made.first))
-    second = ids.take(pa.array(made.second, mask=made.second < 0))
-    numbers = pa.array(np.arange(1, len(first) + 1)).cast(pa.string())
-    made_ids = pc.binary_join_element_wise(method, numbers, first, second, ":", null_handling="skip")
-    columns = {
-        "_id": made_ids,
-        "_first": first,
-        "_second": second,
-        "_weight": pa.array(made.weight, pa.float64()),
-    }
-    for place, name in enumerate(dataset.numeric):
-        columns[name] = pa.array(made.numeric[:, place], pa.float64())
-    for place, name in enumerate(dataset.categorical):
-        columns[name] = pa.array(made.categorical[:, place], pa.string())
-    columns[dataset.label] = pa.array(made.labels.tolist(), pa.string())
-    return pa.table(columns)
+    numeric = {name: made.numeric[:, place] for place, name in enumerate(train.numeric_names)}
+    texts = {name: made.categorical[:, place] for place, name in enumerate(train.categorical_names)}
+
+    def batch(rows: slice) -> pa.RecordBatch:
+        made_ids, parents = _descent(declared.method, ids, made, rows)
+        columns = [made_ids, parents, _params(declared, made.weight[rows])]
+        for name, kind in sent.items():
+            if name in numeric:
+                columns.append(_numbers(numeric[name][rows], kind))
+            else:
+                columns.append(pa.array(texts.get(name, made.labels)[rows], pa.string()).cast(kind))
+        columns += [pa.repeat(value, len(made_ids)) for value in same.values()]
+        return pa.record_batch(columns, schema=schema)
+
+    count = bulk.chunk_rows(ROW_BYTES + FIELD_BYTES * len(schema))
+    slices = (slice(start, start + count) for start in range(0, len(made.first), count))
+    return pa.RecordBatchReader.from_batches(schema, map(batch, slices))
 
 
-def _provenance(declared: Balance, seed: int) -> dict[str, sql.Composable]:
+def _descent(method: str, ids: pa.Array, made: Made, rows: slice) -> tuple[pa.Array, pa.Array]:
+    """Ids and parents. An id names the method, the row's number and the parents; a copy has one parent."""
+    first, second = made.first[rows], made.second[rows]
+    numbers = pa.array(np.arange(rows.start + 1, rows.start + 1 + len(first))).cast(pa.string())
+    firsts, seconds = ids.take(pa.array(first)), ids.take(pa.array(second, mask=second < 0))
+    both = np.stack([first, second], axis=1)
+    ends = np.concatenate([[0], np.cumsum(1 + (second >= 0))]).astype(np.int32)
+    return (
+        pc.binary_join_element_wise(method, numbers, firsts, seconds, ":", null_handling="skip"),
+        pa.ListArray.from_arrays(ends, ids.take(pa.array(both[both >= 0]))),
+    )
+
+
+def _params(declared: Balance, weight: np.ndarray) -> pa.Array:
     said: dict[str, Any] = {"ratio": declared.ratio}
-    fields: list[sql.Composable] = []
-    if balancer(declared.method).interpolates:
+    if not balancer(declared.method).interpolates:
+        texts = pa.repeat(json.dumps(said), len(weight))
+    else:
         said |= {"neighbours": declared.neighbours, "impute": declared.impute}
-        fields.append(sql.SQL("'weight', m._weight"))
-    # One object built at once: joining two costs as much as the rest of the row.
-    fields += [
-        sql.SQL("{}, {}::jsonb").format(sql.Literal(n), sql.Literal(json.dumps(v))) for n, v in said.items()
-    ]
-    return {
-        "_id": sql.SQL("m._id"),
-        "_split": sql.SQL("'train'"),
-        "_origin": sql.SQL("'smote'"),
-        "_parents": sql.SQL(
-            "CASE WHEN m._second IS NULL THEN ARRAY[m._first] ELSE ARRAY[m._first, m._second] END"
-        ),
-        "_method": sql.Literal(declared.method),
-        "_params": sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(fields)),
-        "_seed": sql.Literal(seed),
-    }
+        # Arrow writes the shortest text that is the number again, as Postgres does.
+        weights = pa.array(weight, pa.float64()).cast(pa.string())
+        texts = pc.binary_join_element_wise('{"weight": ', weights, ", " + json.dumps(said)[1:], "")
+    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), texts)
+
+
+def _numbers(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """As Postgres casts them: integers are rounded half to even."""
+    return pa.array(np.rint(values) if pa.types.is_integer(kind) else values).cast(kind)

@@ -48,11 +48,11 @@ def balance(warehouse_url: str, dataset: Dataset, gated: Gated) -> Augmented:
     seed = seed_of(dataset.name, dataset.seed, declared.method)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
         _refuse_missing_columns(versions.column_types(cursor, gated.table), dataset)
-        before = train.read(connection, dataset, gated.table)
-    with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        # Postgres copies the real rows while the others are made here.
+        # Postgres copies the real rows while they are read and the others are made here.
         with ThreadPoolExecutor(1, "begin") as pool:
-            begun = pool.submit(_begin, cursor, dataset, gated, target)
+            begun = pool.submit(versions.begin, cursor, target, gated.table, dataset.columns)
+            with transaction(warehouse_url) as reading:
+                before = train.read(reading, dataset, gated.table)
             made = tabular.balance(before, declared, seed)
             begun.result()
         added = train.add(

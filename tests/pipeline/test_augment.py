@@ -1,11 +1,15 @@
 """From a gated table to a version's rows, in a real database: balanced, or as they are."""
 
+import numpy as np
 import pytest
 
+from include.augment import train
+from include.augment.tabular import Made, Train
 from include.core.errors import FatalError
 from include.core.seeds import seed_of
 from include.pipeline.augment import balance, unchanged
 from include.specs import Balance, Dataset
+from include.warehouse.connection import transaction
 
 FRAUD = Dataset(
     name="fraud", sources=("shop",), key="id", group="customer", time="paid_at", numeric=("amount", "hour"),
@@ -111,6 +115,49 @@ def test_categories_go_through_smotenc_as_text(payments, gated):
     assert payments.execute(
         f"SELECT count(*), count(abroad) FROM staging.\"{made.table}\" WHERE _origin = 'smote'"
     ) == [(78, 78)]
+
+
+@pytest.mark.parametrize("label", ["is_fraud", "is_fraud::integer", "'ä' || is_fraud"])
+@pytest.mark.parametrize("method", ["smote", "smotenc"])
+def test_what_is_sent_as_it_is_stored_is_what_postgres_would_cast(payments, gated, monkeypatch, method, label):
+    payments.execute(
+        f"""CREATE TABLE staging.typed AS SELECT id, amount::float8, hour, hour::smallint AS small,
+        id * 10::bigint AS big, (amount / 3)::real AS single, id % 3 = 0 AS abroad, 'ä ' || id % 4 AS shop,
+        {label} AS label, _id, _split
+        FROM staging.fraud_gated"""
+    )
+    typed = Dataset(
+        name="typed", sources=("shop",), key="id", numeric=("amount", "hour", "small", "big", "single"),
+        categorical=("abroad", "shop") if method == "smotenc" else (), label="label",
+        balance=Balance(method=method, neighbours=2),
+    )  # fmt: skip
+    sent = payments.content(balance(payments.url, typed, gated(typed, 120, table="typed")).table)
+    monkeypatch.setattr(train, "SENT", {})
+    cast = balance(payments.url, typed, gated(typed, 120, table="typed"))
+    assert (payments.content(cast.table), cast.made) == (sent, 78)
+
+
+def test_a_weight_of_any_size_is_written_as_postgres_writes_the_number(payments, gated):
+    weight = np.array([0.0, 1.0, 0.5, 0.1, 1 / 3, 1e-4, 1e-5, 1.5e-7, 1e-16, 0.1 + 0.2, 1 - 2**-53])
+    every = {
+        "labels": np.array(["true"] * 11),
+        "numeric": np.ones((11, 2)),
+        "categorical": np.empty((11, 0), object),
+    }
+    rows = Train(ids=np.array(["1"] * 11, object), numeric_names=FRAUD.numeric, categorical_names=(), **every)
+    pairs = {"first": np.zeros(11, np.int64), "second": np.zeros(11, np.int64)}
+    made = Made(weight=weight, removed=np.empty(0, np.int64), **pairs, **every)
+    target = unchanged(payments.url, FRAUD, gated(FRAUD, 120)).table
+    with transaction(payments.url) as connection:
+        train.add(
+            connection, FRAUD, FRAUD.balance, gated="fraud_gated", target=target, train=rows, made=made, seed=7
+        )
+    written = payments.execute(
+        "SELECT (_params -> 'weight')::text, to_jsonb((_params ->> 'weight')::float8)::text,"
+        f" (_params ->> 'weight')::float8 FROM staging.\"{target}\" WHERE _origin = 'smote'"
+    )
+    assert [row[0] for row in written] == [row[1] for row in written]
+    assert sorted(row[2] for row in written) == sorted(weight)
 
 
 @pytest.mark.parametrize(
