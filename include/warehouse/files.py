@@ -28,13 +28,13 @@ def fetch_image(storage: Any, path: str, row: str) -> bytes:
     """
     place = place_of(storage, path, row)
     try:
-        if not place.exists():
-            raise FatalError(
-                f"The image {path} of row {row!r} is not in the object storage.",
-                fix="collect it again, or reject such rows in the dataset's suite.",
-            )
         with place.open("rb") as file:
             data: bytes = file.read()
+    except FileNotFoundError as error:
+        raise FatalError(
+            f"The image {path} of row {row!r} is not in the object storage.",
+            fix="collect it again, or reject such rows in the dataset's suite.",
+        ) from error
     except OSError as error:
         raise RetriableError(
             f"The image {path} of row {row!r} could not be read: {error}.",
