@@ -8,7 +8,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A  # noqa: TID253  (imported lazily, by the registry)
 
-from include.augment.transforms import Affine, Elastic, Noise
+from include.augment.transforms import Affine, Elastic, Noise, OneOf
 
 # Repeat the edge: the paper goes on beyond the picture.
 BORDER_REPLICATE = 1
@@ -30,7 +30,7 @@ def digits(rotate: float = 12, shift: float = 0.06, scale: float = 0.1, light: f
             border_mode=BORDER_REPLICATE,
             p=1.0,
         ),
-        A.OneOf(
+        OneOf(
             [
                 Elastic(alpha=8, sigma=4, border_mode=BORDER_REPLICATE),
                 A.GaussianBlur(blur_limit=(3, 3)),

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from include.augment.transforms import Affine, Elastic, Noise
+from include.augment.transforms import Affine, Elastic, Noise, OneOf, _random_bytes
 
 
 def picture(*shape):
@@ -36,6 +36,37 @@ def test_affine_is_the_same_byte_for_byte(shape, options):
     image = picture(*shape)
     for _ in range(20):
         np.testing.assert_array_equal(ours(image=image)["image"], theirs(image=image)["image"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rotate": (-200, 200), "shear": {"x": (-20, 20), "y": (-9, 9)}, "scale": {"x": (0.5, 2), "y": (0.7, 1)}},
+        {"translate_px": (-9, 9), "scale": (0.5, 2), "keep_ratio": True, "balanced_scale": True},
+        {"rotate": 30, "fit_output": True},
+    ],
+    ids=["all", "in pixels", "fitted"],
+)
+def test_affine_draws_the_same_matrix(options):
+    image = picture(31, 57)
+    ours, theirs = (drawn(kind(**options), image, "matrix", 40) for kind in (Affine, A.Affine))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_one_of_several_is_the_one_that_albumentations_draws():
+    flips = [A.HorizontalFlip(p=0.2), A.VerticalFlip(p=0.5), A.Transpose(p=0.3)]
+    image = picture(8, 8)
+    ours, theirs = (A.Compose([kind(flips, p=0.7)], seed=5) for kind in (OneOf, A.OneOf))
+    made = [(ours(image=image)["image"], theirs(image=image)["image"]) for _ in range(100)]
+    for one, other in made:
+        np.testing.assert_array_equal(one, other)
+    assert len({one.tobytes() for one, _ in made}) == 4
+
+
+@pytest.mark.parametrize("count", [1, 8, 13, 4096])
+def test_random_bytes_are_those_that_numpy_draws(count):
+    ours, theirs = (np.random.default_rng(4) for _ in range(2))
+    assert _random_bytes(ours, count).tobytes() == theirs.bytes(count)
 
 
 @pytest.mark.parametrize("shape", [(40, 56, 3), (40, 56)])
