@@ -9,18 +9,18 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = {1: 0, 3: 2, 4: 6}
 """Colour types by channels (section 11.2.1): grey, red-green-blue, and with alpha."""
 
-UP = 2
-"""The filter of a row that is given as its differences from the row above (section 9.2)."""
+NONE, UP = 0, 2
+"""The filters of a row that is given as it is, and as its differences from the row above (section 9.2)."""
 
 LARGEST_BLOCK = 65_535
 
 
-def encode(image: np.ndarray) -> bytes:
+def encode(image: np.ndarray, pack: bool = True) -> bytes:
     """An 8-bit image, grey (h, w), blue-green-red (h, w, 3) or with alpha (h, w, 4), as a PNG.
 
     Each row is given as its differences from the one above, and packed as runs, by Huffman codes or not at all: no
     match is searched for. Faster searches differ by CPU and by implementation of zlib, and so would the bytes, and
-    with them the file's name.
+    with them the file's name. Without `pack`, rows are written as they are: larger files, read in less time.
 
     Raises ValueError for an image that PNG does not hold.
     """
@@ -29,12 +29,13 @@ def encode(image: np.ndarray) -> bytes:
         raise ValueError(f"{channels} channels, {image.size} values of type {image.dtype}")
     height, width = image.shape[:2]
     header = struct.pack("!IIBBBBB", width, height, 8, COLOURS[channels], 0, 0, 0)
-    data = _packed(_differences(image, channels))
+    lines = _lines(image, channels, UP if pack else NONE)
+    data = _packed(lines) if pack else _stored(lines)
     return b"".join((SIGNATURE, *_chunk(b"IHDR", header), *_chunk(b"IDAT", data), *_chunk(b"IEND", b"")))
 
 
-def _differences(image: np.ndarray, channels: int) -> np.ndarray:
-    """Every row's filter and differences, one row after the other."""
+def _lines(image: np.ndarray, channels: int, kind: int) -> np.ndarray:
+    """Every row's filter, then its values or differences, one row after the other."""
     import cv2
 
     if channels == 3:
@@ -43,9 +44,12 @@ def _differences(image: np.ndarray, channels: int) -> np.ndarray:
         image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
     rows = image.reshape(len(image), -1)
     lines = np.empty((len(rows), 1 + rows.shape[1]), dtype=np.uint8)
-    lines[:, 0] = UP
+    lines[:, 0] = kind
     lines[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
+    if kind == UP:
+        np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
+    else:
+        lines[1:, 1:] = rows[1:]
     return lines.reshape(-1)
 
 
@@ -60,17 +64,18 @@ def _packed(lines: np.ndarray) -> bytes:
 
     equal = np.count_nonzero(lines[1:] == lines[:-1])
     if 64 * equal < lines.size:
-        return _stored(lines.tobytes())
+        return _stored(lines)
     strategy = zlib.Z_RLE if 4 * equal > lines.size else zlib.Z_HUFFMAN_ONLY
     packer = zlib_ng.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
     return packer.compress(lines) + packer.flush()
 
 
-def _stored(data: bytes) -> bytes:
+def _stored(lines: np.ndarray) -> bytes:
     """A zlib stream of blocks that are not packed (RFC 1950, section 2.2; RFC 1951, section 3.2.4)."""
     from zlib_ng import zlib_ng
 
-    parts = [b"\x78\x01"]
+    data = lines.data
+    parts: list[bytes | memoryview] = [b"\x78\x01"]
     for place in range(0, len(data), LARGEST_BLOCK):
         block = data[place : place + LARGEST_BLOCK]
         last = place + LARGEST_BLOCK >= len(data)

@@ -91,7 +91,7 @@ def multiply(dataset: Dataset, chosen: Iterator[Parent], storage: Any) -> tuple[
     declared = dataset.augment
     if declared is None:
         raise FatalError(f"Dataset {dataset.name} declares no augmentation.", fix="declare Augment(recipe=…).")
-    variants = Variants(declared.recipe, declared.params)
+    variants = Variants(declared.recipe, declared.params, declared.pack)
     made = []
     with one_thread():
         for parent in chosen:

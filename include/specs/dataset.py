@@ -87,12 +87,14 @@ class Augment(Spec):
     """How images of the train split are multiplied: `recipe` is a key of `include.augment.registry`.
 
     Every class is brought to `ratio` of the largest one's count; `shards` tasks share the work and
-    never change the result.
+    never change the result. With `pack=False` made images are PNG that is not packed: larger, but faster to make
+    and to read (`docs/images.md`). These are other files, so the version has another fingerprint.
     """
 
     recipe: str
     ratio: float = Field(default=1.0, gt=0, le=1)
     shards: int = Field(default=2, ge=1, le=64)
+    pack: bool = True
     params: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -33,6 +33,14 @@ def test_other_seeds_give_other_images(key):
     assert len({variants.png(picture(), seed) for seed in range(20)}) == 20
 
 
+def test_a_variant_that_is_not_packed_has_the_same_pixels_and_says_so():
+    packed, plain = Variants("digits", {}), Variants("digits", {}, pack=False)
+    data = plain.png(picture((32, 32, 3)), 7)
+    assert len(data) > 32 * 32 * 3
+    np.testing.assert_array_equal(decode(data, "r", "p"), decode(packed.png(picture((32, 32, 3)), 7), "r", "p"))
+    assert plain.params == packed.params | {"pack": False}
+
+
 def test_transforms_draw_from_one_stream_and_not_the_same_numbers(monkeypatch):
     """Two coins that always fell alike would never leave a mirrored image."""
     import albumentations as A

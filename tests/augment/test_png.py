@@ -74,6 +74,17 @@ def test_what_would_hardly_shrink_is_stored_as_it_is():
     assert len(data) == 2 + 5 * blocks + image.nbytes + 256 + 4
 
 
+@pytest.mark.parametrize("kind", [flat, grained, coarse])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_without_packing_the_rows_stand_in_the_file_as_they_are(kind, shape):
+    image = kind(shape)
+    data = encode(image, pack=False)
+    np.testing.assert_array_equal(read(data), image)
+    lines = zlib.decompress(next(content for name, content in chunks(data) if name == b"IDAT"))
+    assert set(lines[:: 1 + image[0].size]) == {0}
+    assert 0 < len(data) - len(lines) < 100
+
+
 @pytest.mark.parametrize("shape", [(64, 64), (256, 256, 3)])
 @pytest.mark.parametrize("deviation", [0, 2, 5, 9, 12, 20])
 def test_a_file_is_little_larger_than_opencv_makes_it(shape, deviation):

@@ -23,6 +23,10 @@ def png(number):
     return cv2.imencode(".png", picture)[1].tobytes()
 
 
+def pixels(data):
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
 @pytest.fixture
 def photos(warehouse, tmp_path):
     """Train: 16 ones, 7 threes, 5 eights; test: 4 threes."""
@@ -42,8 +46,9 @@ def photos(warehouse, tmp_path):
 def sharded(photos, tmp_path, gated):
     """Makes the copies in so many shards; returns the plan and the result."""
 
-    def make(shards, run="r"):
-        dataset = DIGITS.model_copy(update={"augment": Augment(recipe="digits", ratio=0.75, shards=shards)})
+    def make(shards, run="r", pack=True):
+        augment = Augment(recipe="digits", ratio=0.75, shards=shards, pack=pack)
+        dataset = DIGITS.model_copy(update={"augment": augment})
         source = gated(DIGITS, 32, run)
         plan = plan_images(photos.url, dataset, source)
         done = [augment_shard(photos.url, dataset, source, shard, tmp_path) for shard in plan]
@@ -102,9 +107,23 @@ def test_made_images_lie_under_their_contents_hash_and_differ_from_their_parents
         data = (tmp_path / path).read_bytes()
         digest = hashlib.sha256(data).hexdigest()
         assert path == f"images/{digest[:2]}/{digest}.png"
-        assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED).shape == (24, 24)
+        assert pixels(data).shape == (24, 24)
         assert data not in (png(3), png(8))
     assert len(set(paths)) == 12
+
+
+def test_made_images_that_are_not_packed_are_as_the_others_and_recorded(photos, tmp_path, sharded):
+    def content(name):
+        return dict(photos.execute(f"SELECT _id, {name} FROM staging.\"{made.table}\" WHERE _origin = 'augment'"))
+
+    _, made = sharded(2)
+    packed = content("image")
+    _, made = sharded(2, "other", pack=False)
+    assert content("_params -> 'pack'") == dict.fromkeys(packed, False)
+    for row, path in content("image").items():
+        data = (tmp_path / path).read_bytes()
+        assert len(data) > 24 * 24
+        np.testing.assert_array_equal(pixels(data), pixels((tmp_path / packed[row]).read_bytes()))
 
 
 def test_a_file_that_a_killed_run_left_half_written_is_written_again(photos, tmp_path, sharded):
