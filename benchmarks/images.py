@@ -1,4 +1,8 @@
-"""An image recipe in shards from storage to storage, against bare Albumentations in as many processes."""
+"""An image recipe in shards from storage to storage, against bare Albumentations in as many processes.
+
+The peer writes no files. So the ratio is that of files which are not packed (`Augment(pack=False)`); what packing
+costs, as a declaration has it that says nothing, is told beside it.
+"""
 
 import os
 import shutil
@@ -20,7 +24,9 @@ from include.pipeline.augment import augment_shard, plan_images
 from include.specs import Augment, Dataset
 from include.warehouse.connection import transaction
 
-QUESTION = "images a second that the recipe `digits` makes: 20,000 of 256 × 256, in colour, on all cores"
+QUESTION = (
+    "images a second that the recipe `digits` makes: 20,000 of 256 × 256, in colour, on all cores, pack=False"
+)
 GOAL = 0.8
 ROUNDS = 3
 MADE, SIDE = scaled(20_000), 256
@@ -39,13 +45,13 @@ def run() -> dict[str, Any]:
         pool.shutdown()
         shutil.rmtree(folder)
     packed, unpacked, bare = map(list, zip(*rounds, strict=True))
-    ratio = statistics.median(ours / theirs for ours, theirs in zip(unpacked, bare, strict=True))
+    ratio = statistics.median(ours / theirs for ours, theirs in zip(packed, bare, strict=True))
     return report(
-        "images", QUESTION, packed, bare, goal=GOAL, peer="bare Albumentations", unit="images/s", at_least=True,
+        "images", QUESTION, unpacked, bare, goal=GOAL, peer="bare Albumentations", unit="images/s", at_least=True,
         figures={
-            "pack=False, images/s": statistics.median(unpacked),
-            "pack=False, ratio": ratio,
-            "pack=False, goal": "holds" if ratio >= GOAL else "missed",
+            "packed, the default, images/s": statistics.median(packed),
+            "packed, the default, ratio": ratio,
+            "packed, the default, goal": "holds" if ratio >= GOAL else "missed",
         },
     )  # fmt: skip
 
