@@ -26,13 +26,13 @@ class Move:
     at: datetime
 
 
-def moves(connection: Connection, dataset: str) -> list[Move]:
-    """The moves of the dataset's view, newest first."""
+def moves(connection: Connection, dataset: str, *, most: int | None = None) -> list[Move]:
+    """The moves of the dataset's view, newest first: all of them, or the newest so many."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT version, was, pinned, kind, who, why, moved_at FROM sluice.pointer_moves WHERE dataset = %s"
-            " ORDER BY move DESC",
-            (dataset,),
+            " ORDER BY move DESC LIMIT %s",
+            (dataset, most),
         )
         return [Move(*row) for row in cursor.fetchall()]
 

@@ -1,11 +1,24 @@
 """Tags: names that people give to versions, and that keep them from being dropped by retention."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from include.core.errors import FatalError
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag that is on a version, and who put it there, when and why."""
+
+    dataset: str
+    version: int
+    name: str
+    who: str
+    why: str
+    at: datetime
 
 
 def tag(
@@ -50,10 +63,18 @@ def tagged(connection: Connection, dataset: str, name: str) -> int:
 
 def tags(connection: Connection, dataset: str) -> dict[int, list[str]]:
     """The tags of each version that has some."""
+    found: dict[int, list[str]] = {}
+    for one in current_tags(connection, dataset):
+        found.setdefault(one.version, []).append(one.name)
+    return found
+
+
+def current_tags(connection: Connection, dataset: str | None = None) -> list[Tag]:
+    """The tags that are on versions now, of all datasets or of one, by dataset, version and name."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT version, array_agg(tag ORDER BY tag) FROM sluice.current_tags WHERE dataset = %s"
-            " GROUP BY version",
-            (dataset,),
+            "SELECT dataset, version, tag, who, why, at FROM sluice.current_tags"
+            " WHERE %(dataset)s::text IS NULL OR dataset = %(dataset)s ORDER BY dataset, version, tag",
+            {"dataset": dataset},
         )
-        return dict(cursor.fetchall())
+        return [Tag(*row) for row in cursor.fetchall()]

@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from include.core.errors import FatalError, SluiceError
 from include.pipeline.compare import compare
 from include.specs import Dataset
-from include.warehouse import exports
+from include.warehouse import exports, pointer
+from include.warehouse.retention import kept_for
 from include.warehouse.versions import list_versions
 from include.web import figures, labelling, lineage, queries
 from include.web.export_files import blocks, export_file, media_type
@@ -25,6 +26,7 @@ from include.web.report_files import report_file
 
 PAGE_SIZE = 50
 VERSIONS_SHOWN = 10
+MOVES_SHOWN = 50
 # Disputed rows of a round: as many as people talk over at one table.
 ROWS_SHOWN = 20
 # A comparison reads both versions whole.
@@ -64,8 +66,9 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
             news = queries.quarantine_news(connection)
             past = queries.history(connection)
             asked = queries.last_words(connection, [(v.dataset, v.run) for v in latest.values()])
+            tags = queries.tags_by_version(connection)
         cards = figures.cards(catalog, versions, judged, latest, VERSIONS_SHOWN, history=past, asked=asked)
-        return render(request, "datasets.html", cards=cards, news=news, only="")
+        return render(request, "datasets.html", cards=cards, news=news, tags=tags, only="")
 
     @app.get("/datasets/{dataset}")
     def show_dataset(request: Request, dataset: str) -> Response:
@@ -76,12 +79,16 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
             news = queries.quarantine_news(connection)
             past = queries.history(connection, dataset)
             asked = queries.last_words(connection, [(v.dataset, v.run) for v in latest])
+            tags = queries.tags_by_version(connection, dataset)
+            moves = pointer.moves(connection, dataset, most=MOVES_SHOWN)
+            moved = queries.count_moves(connection, dataset)
         if dataset not in catalog and not versions and not latest:
             raise HTTPException(404, f"There is no dataset {dataset!r}.")
         declared = {name: spec for name, spec in catalog.items() if name == dataset}
         newest = {v.dataset: v for v in latest}
         cards = figures.cards(declared, versions, judged, newest, len(versions), history=past, asked=asked)
-        return render(request, "datasets.html", cards=cards, news=news, only=dataset)
+        view: dict[str, Any] = {"moves": moves, "older": moved - len(moves)}
+        return render(request, "datasets.html", cards=cards, news=news, tags=tags, only=dataset, **view)
 
     @app.get("/datasets/{dataset}/diff")
     def show_diff(
@@ -107,10 +114,17 @@ def _serve_datasets(app: FastAPI, catalog: Mapping[str, Dataset], warehouse_url:
                 raise HTTPException(404, f"Dataset {dataset!r} has no version {version}.")
             judged = queries.judgements_of(connection, [figures.run_of(found)])
             files = exports.recorded(connection, dataset, version)
+            tags = queries.tags_by_version(connection, dataset).get((dataset, version), [])
+            declared = catalog.get(dataset)
+            retention = declared.retention if declared and found.retired_at is None else None
+            held_by = kept_for(connection, dataset, version, retention.keep) if retention else None
         shown: dict[str, Any] = {
             "version": figures.shown(found, judged),
             "others": figures.readable(known, but=version)[:VERSIONS_SHOWN] if found.retired_at is None else [],
             "exports": files,
+            "tags": tags,
+            "retention": retention,
+            "held_by": held_by,
             "traced": lineage.traced(found.manifest),
             "decided_by": lineage.rows_decided_by(found.manifest),
         }

@@ -10,6 +10,7 @@ from include.core.dimensions import Course, courses
 from include.core.refs import Outcome
 from include.specs import Dataset
 from include.warehouse.approvals import Word
+from include.warehouse.pointer import Move
 from include.warehouse.validations import Validation
 from include.warehouse.versions import Version
 
@@ -17,6 +18,14 @@ from include.warehouse.versions import Version
 Judged = Mapping[tuple[str, str, str], Validation]
 
 _SPLITS = ("train", "validation", "test")
+
+_MOVES = {
+    "found": "beginning of the record",
+    "publish": "publication",
+    "hand": "by hand",
+    "rollback": "roll back",
+    "retire": "retirement",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,13 @@ def shown(version: Version, judged: Judged) -> Shown:
 def readable(versions: Sequence[Version], *, but: int) -> list[int]:
     """The other versions of a dataset whose rows are there, newest first."""
     return [version.version for version in versions if version.retired_at is None and version.version != but]
+
+
+def what_moved(move: Move) -> str:
+    """The kind of a move in words. One that stays where it was only pins the view or lets it go."""
+    if move.version == move.was:
+        return "pin" if move.pinned else "unpin"
+    return _MOVES.get(move.kind, move.kind)
 
 
 def failed(validation: Validation) -> list[Outcome]:

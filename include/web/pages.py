@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from include.core.dimensions import percent
-from include.web.figures import failed, most_first
+from include.web.figures import failed, most_first, what_moved
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = (_TEMPLATES / "style.css").read_text()
@@ -45,6 +45,7 @@ def _environment() -> Environment:
     environment.filters["percent"] = percent
     environment.filters["failed"] = failed
     environment.filters["most_first"] = most_first
+    environment.filters["what_moved"] = what_moved
     environment.globals["style"] = Markup(_STYLE)  # noqa: S704  # our own file
     return environment
 

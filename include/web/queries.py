@@ -1,4 +1,4 @@
-"""What the pages read from the warehouse: judgements of runs, as the reader role and never for long."""
+"""What the pages read from the warehouse: judgements, tags, moves; as the reader role and never for long."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as Connection
 from include.core.dimensions import RUNS
 from include.warehouse.approvals import Word, standing, words
 from include.warehouse.connection import connect
+from include.warehouse.tags import Tag, current_tags
 from include.warehouse.validations import COLUMNS, Validation, from_row
 
 _DATASETS = "(SELECT DISTINCT dataset FROM sluice.validations) AS known"
@@ -93,6 +94,21 @@ def last_words(connection: Connection, runs: Sequence[tuple[str, str]]) -> dict[
     """What stands about the given (dataset, run) pairs, of those that somebody was asked about."""
     said = {(dataset, run): standing(words(connection, run, dataset)) for dataset, run in runs}
     return {pair: word for pair, word in said.items() if word is not None}
+
+
+def tags_by_version(connection: Connection, dataset: str | None = None) -> dict[tuple[str, int], list[Tag]]:
+    """The tags that are on each version, by (dataset, version)."""
+    found: dict[tuple[str, int], list[Tag]] = {}
+    for tag in current_tags(connection, dataset):
+        found.setdefault((tag.dataset, tag.version), []).append(tag)
+    return found
+
+
+def count_moves(connection: Connection, dataset: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM sluice.pointer_moves WHERE dataset = %s", (dataset,))
+        (count,) = cursor.fetchone() or (0,)
+        return int(count)
 
 
 def judgements_of(

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from psycopg2.extras import Json
 
 from include.core.refs import GateDecision, Outcome
-from include.specs import Balance, Dataset
+from include.specs import Balance, Dataset, Retention
 from include.warehouse.approvals import Word, say
 from include.warehouse.connection import transaction
 from include.warehouse.validations import Validation, record
@@ -26,6 +26,7 @@ FRAUD = Dataset(
     numeric=("amount",),
     categorical=("device",),
     balance=Balance(method="smotenc"),
+    retention=Retention(keep=2),
 )
 IDLE = Dataset(name="idle", sources=("shop",), key="id", label="label")
 
