@@ -17,7 +17,7 @@ GOAL = 1.3
 
 
 def run() -> dict[str, Any]:
-    """Alternate `validate` and the statements by hand, each on a candidate of its own with the same rows.
+    """Alternate `validate` and the statements by hand, on the same candidate, a new one in each round.
 
     The first round, in which Great Expectations is imported, is not counted: a task pays that once.
     """

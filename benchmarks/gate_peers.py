@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks._databases import AT, Databases, databases, scaled
+from benchmarks._databases import AT, Databases, databases, execute, scaled
 from benchmarks._gate import PAYMENTS, RULES, make_candidate, write_suite
 from benchmarks.harness import report
 from include.core.refs import Candidate
@@ -39,10 +39,12 @@ def run() -> dict[str, Any]:
         places.make_warehouse()
         for number in range(ROUNDS + 1):
             candidate = make_candidate(places, rows if number else 1000, f"run {number}")
+            execute(places.admin, "CHECKPOINT")
             begun = time.perf_counter()
             validate(places.warehouse, PAYMENTS, candidate, suites=suites, reports=suites / "reports", at=AT)
             round_of = {"ours": time.perf_counter() - begun}
             for name, peer in peers.items():
+                execute(places.admin, "CHECKPOINT")
                 begun = time.perf_counter()
                 peer(places, candidate)
                 round_of[name] = time.perf_counter() - begun
