@@ -113,7 +113,7 @@ def make_candidate(places: Databases, rows: int, run: str) -> Candidate:
         f'INSERT INTO staging."{table}" SELECT {ROW} FROM generate_series(1::bigint, {rows}) AS n',
         f'ANALYZE staging."{table}"',
     )
-    # Whoever reads new rows first notes on each that it is committed, and writes every page: no check of anybody's.
+    # Whoever reads new rows first notes on each that it is committed, and writes every page: no check does that.
     write(places, f'SELECT count(*) FROM staging."{table}"')
     return Candidate(dataset=PAYMENTS.name, run=run, table=table, batches={"shop": 1}, rows=rows, sql_hash="s")
 
