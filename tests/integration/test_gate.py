@@ -87,7 +87,7 @@ def events(stack, dag, run):
 
 
 def current_version(stack):
-    """What the view of payment_fraud shows; the shop's news starts curations of other datasets too, which publish."""
+    """What the view of payment_fraud shows: the shop's news starts curations of other datasets too."""
     with transaction(stack.warehouse_url) as connection:
         found = current(connection, "payment_fraud")
     return found.version if found else 0
