@@ -26,7 +26,7 @@ from include.validate.checkpoint import Checked, run_checkpoint
 from include.validate.reports import Report, report_path, write_report
 from include.validate.suite import Suite, load_suite
 from include.warehouse import versions
-from include.warehouse.connection import transaction
+from include.warehouse.connection import transaction, wait_at_most
 from include.warehouse.scans import FOR_SCANS, PATIENCE
 from include.warehouse.seal import Seal, count_writers, read_marks
 from include.warehouse.staging import hold
@@ -148,7 +148,7 @@ def _look(
     def beside(look: Callable[[Connection], Any]) -> Any:
         with transaction(warehouse_url) as connection:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+                wait_at_most(cursor, patience)
             return look(connection)
 
     checkpoint = (warehouse_url, "staging", augmented.table, suite, run_id)

@@ -25,7 +25,7 @@ def set_aside(warehouse_url: str, dataset: Dataset, gated: Gated) -> Gated:
     label, queue = sql.Identifier(dataset.label), sql.Identifier("staging", queue_name(dataset.name))
     labelling_of(dataset)
     with transaction(warehouse_url) as connection, connection.cursor() as cursor:
-        take_turns(cursor, "label", dataset.name)
+        label_in_turn(connection, dataset)
         parted = part_labelled(connection, dataset, gated)
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(queue))
         cursor.execute(

@@ -85,6 +85,11 @@ def take_turns(cursor: Cursor, what: str, name: str) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.' || %s), hashtext(%s))", (what, name))
 
 
+def wait_at_most(cursor: Cursor, patience: float) -> None:
+    """Let no lock be waited for longer than `patience` seconds, until the transaction ends: LockNotAvailable."""
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+
+
 @contextmanager
 def turn(url: str, what: str, name: str) -> Iterator[None]:
     """Wait until nobody else does the same with that name, and hold the turn without a transaction.

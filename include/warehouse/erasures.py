@@ -15,7 +15,7 @@ from include.core.erasure import ErasureRequest
 from include.core.errors import FatalError
 from include.core.refs import Erasure
 from include.specs import Dataset, PostgresSource
-from include.warehouse.connection import take_turns
+from include.warehouse.connection import take_turns, wait_at_most
 from include.warehouse.staging import drop_tables, queue_name
 from include.warehouse.subjects import KEY, REFERENCED, Holder, Place, Quarantine, count
 
@@ -45,7 +45,7 @@ def hold(
     Who waits for one lock while holding another can be caught in a circle with a build that reads the same
     tables, so all are taken at once or none. A build that had begun has made its staging table by then.
     """
-    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+    wait_at_most(cursor, patience)
     # One erasure at a time, and no landing beside it.
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sluice.erase'), 0)")
     take_turns(cursor, "landing", source)

@@ -12,7 +12,7 @@ from psycopg2.extras import Json
 
 from include.core.errors import FatalError
 from include.core.failpoints import failpoint
-from include.warehouse.connection import take_turns
+from include.warehouse.connection import take_turns, wait_at_most
 from include.warehouse.versions import Version, list_versions
 
 
@@ -32,7 +32,7 @@ def hold(connection: Connection, dataset: str, number: int | None, patience: flo
     retired; psycopg2's LockNotAvailable after `patience` seconds.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+        wait_at_most(cursor, patience)
         # The rows are read through another connection, and this one waits for them.
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         found = _version(connection, dataset, number)

@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.core.errors import FatalError
 from include.core.failpoints import failpoint
-from include.warehouse.connection import transaction
+from include.warehouse.connection import transaction, wait_at_most
 
 # Postgres cuts names at 63 bytes without an error; a cut name could be another run's table.
 LONGEST = 63
@@ -45,7 +45,7 @@ def hold(cursor: Cursor, table: str, mode: Literal["SHARE", "SHARE ROW EXCLUSIVE
     here or for a lock that the transaction takes later.
     """
     _refuse_missing(cursor, table)
-    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(patience * 1000)}ms",))
+    wait_at_most(cursor, patience)
     cursor.execute(sql.SQL("LOCK TABLE staging.{} IN {} MODE").format(sql.Identifier(table), sql.SQL(mode)))
 
 

@@ -1,8 +1,8 @@
 """What is published is what was audited: whatever happens to the table between, its rows are proven the same."""
 
 import logging
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 import pytest
@@ -61,26 +61,16 @@ def waits(fraud, mode):
         time.sleep(0.02)
 
 
-class Beside(threading.Thread):
-    """Something done beside the test; `end` says what came of it."""
+def beside(act):
+    """Something done beside the test; `result` waits for it and says what came of it."""
+    return ThreadPoolExecutor(1).submit(act)
 
-    def __init__(self, act):
-        super().__init__()
-        self._act, self._result, self._error = act, None, None
-        self.start()
 
-    def run(self):
-        try:
-            self._result = self._act()
-        except Exception as error:
-            self._error = error
-
-    def end(self):
-        self.join(60)
-        assert not self.is_alive()
-        if self._error:
-            raise self._error
-        return self._result
+def writing(fraud, made):
+    """A writer that is at it: it has changed a row, and its transaction goes on."""
+    writer = connect(fraud.url, role="sluice_writer")
+    writer.cursor().execute(in_table("UPDATE staging.{} SET amount = amount + 1 WHERE _id = '8'", made))
+    return writer
 
 
 def test_the_version_has_the_fingerprint_that_the_audit_recorded_and_publish_reckons_none(fraud, reckoned):
@@ -170,14 +160,13 @@ def test_a_write_that_publish_waits_for_is_seen_whatever_the_servers_isolation(f
     database = warehouse_admin_url.rsplit("/", 1)[1]
     alone(warehouse_admin_url, f"ALTER DATABASE {database} SET default_transaction_isolation = 'repeatable read'")
     made = fraud.audit(fraud.balanced())
-    writer = connect(fraud.url, role="sluice_writer")
-    writer.cursor().execute(in_table("UPDATE staging.{} SET amount = amount + 1 WHERE _id = '8'", made))
-    publish = Beside(lambda: fraud.publish(made))
+    writer = writing(fraud, made)
+    publish = beside(lambda: fraud.publish(made))
     waits(fraud, "ShareRowExclusiveLock")
     writer.commit()
     writer.close()
     with pytest.raises(FatalError, match="it was written to"):
-        publish.end()
+        publish.result(60)
 
 
 def test_rows_that_are_the_same_but_written_again_are_published_by_their_fingerprint(fraud, reckoned, caplog):
@@ -224,20 +213,18 @@ def test_the_retry_of_an_audit_of_the_same_rows_made_again_keeps_what_is_recorde
 
 def test_a_writer_that_is_at_it_is_waited_for_and_what_it_wrote_is_audited(fraud):
     made = fraud.balanced()
-    writer = connect(fraud.url, role="sluice_writer")
-    writer.cursor().execute(in_table("UPDATE staging.{} SET amount = amount + 1 WHERE _id = '8'", made))
-    audit = Beside(lambda: fraud.audit(made))
+    writer = writing(fraud, made)
+    audit = beside(lambda: fraud.audit(made))
     waits(fraud, "ShareLock")
     writer.commit()
     writer.close()
     with pytest.raises(GateRejected, match="real rows are as they passed the gate failed: 1 rows"):
-        audit.end()
+        audit.result(60)
 
 
 def test_a_writer_that_does_not_end_is_told(fraud):
     made = fraud.balanced()
-    writer = connect(fraud.url, role="sluice_writer")
-    writer.cursor().execute(in_table("UPDATE staging.{} SET amount = amount + 1 WHERE _id = '8'", made))
+    writer = writing(fraud, made)
     with pytest.raises(RetriableError, match=r"was not left alone within 0\.2 s: others write to it"):
         fraud.audit(made, patience=0.2)
     writer.close()
@@ -249,12 +236,12 @@ def test_while_an_audit_looks_nobody_writes(fraud):
     # The audit compares with the table that passed the gate, which it cannot read as long as this goes on.
     holder = connect(fraud.url, role="sluice_writer")
     holder.cursor().execute("LOCK TABLE staging.passed IN ACCESS EXCLUSIVE MODE")
-    audit = Beside(lambda: fraud.audit(made))
+    audit = beside(lambda: fraud.audit(made))
     waits(fraud, "AccessShareLock")
     with pytest.raises(psycopg2.errors.LockNotAvailable):
         fraud.execute(sql.SQL("SET LOCAL lock_timeout = '100ms'; ") + in_table("DELETE FROM staging.{}", made))
     holder.close()
-    assert audit.end() == made
+    assert audit.result(60) == made
     assert fraud.publish(made).rows == 191
 
 
